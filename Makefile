@@ -1,0 +1,53 @@
+# Thin lines over the `flywheel` command. Everything lives in .venv/ and var/.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+BIN := .venv/bin
+SERVE ?= 1
+
+.PHONY: demo test setup setup-dev up check bench requirements clean
+.DEFAULT_GOAL := demo
+
+demo: setup            ## everything from nothing: a simulated week of production, analyzed, then the portal
+	@$(BIN)/flywheel demo $(if $(filter 0,$(SERVE)),--no-serve)
+
+up: setup              ## portal, worker and scheduler without demo data
+	@$(BIN)/flywheel up
+
+test: setup-dev        ## every test, with real services and a real browser
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: setup-dev       ## lints, types, import contracts, deployment checks
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/bandit -q -c pyproject.toml -r flywheel apps
+	@$(BIN)/python -m flywheel.checks
+
+bench: setup           ## benchmarks, with ratios measured in the same run
+	@$(BIN)/flywheel bench ingest && $(BIN)/flywheel bench analyze
+
+setup: .venv/.base
+setup-dev: .venv/.dev
+
+.venv/.installer: requirements/installer.txt
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
+	@touch $@
+
+# uv takes seconds where pip takes a minute; a machine whose index only pip knows falls back to pip.
+.venv/.base: .venv/.installer requirements/base.txt pyproject.toml
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.txt \
+	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/base.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-build-isolation --no-deps -e .
+	@touch $@
+
+.venv/.dev: .venv/.base requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt \
+	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+requirements: .venv/.installer  ## recompile the pinned files from their short, commented inputs
+	@for name in base dev installer; do $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 \
+	  --no-header --upgrade -o requirements/$$name.txt requirements/$$name.in; done
+
+clean:                 ## forget the environment (var/ keeps your data)
+	rm -rf .venv
