@@ -1,0 +1,95 @@
+"""What the analyses found: the current result per analyzer, its findings, and one text-free fact per conversation."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from apps.ingestion.models import Conversation
+from apps.organizations.models import Application
+from apps.platform.tenancy import TenantModel
+
+
+class Assessment(TenantModel):
+    """The current result of one analyzer on one conversation. An older pair of versions never overwrites a newer."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    analyzer = models.CharField(max_length=40)
+    analyzer_version = models.CharField(max_length=20)
+    content_version = models.PositiveIntegerField()
+    result = models.JSONField()
+    assessed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "conversation", "analyzer"], name="an_analyzer_has_one_result"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.analyzer}@{self.analyzer_version}"
+
+
+class ConversationFact(TenantModel):
+    """One text-free row per conversation, kept for 400 days: what every count and rate is made of.
+
+    No foreign key to the conversation: the fact outlives its text.
+    """
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    conversation_id = models.BigIntegerField()
+    session_id = models.TextField()
+    started_at = models.DateTimeField()
+    day = models.DateField()
+    agent = models.CharField(max_length=200, default="")
+    channel = models.CharField(max_length=100, default="")
+    variant = models.CharField(max_length=100, default="")
+    prompt_version = models.CharField(max_length=100, default="")
+    model = models.CharField(max_length=100, default="")
+    environment = models.CharField(max_length=50, default="")
+    tags = ArrayField(models.TextField(), default=list)
+    unit_hash = models.CharField(max_length=32, default="")
+    risk_score = models.FloatField(default=0)
+    attacks = models.PositiveSmallIntegerField(default=0)
+    quality_score = models.FloatField(null=True)
+    patterns = ArrayField(models.CharField(max_length=40), default=list)
+    upsell = models.CharField(max_length=10, default="none")
+    fact = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "conversation_id"], name="a_conversation_has_one_fact"),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "application", "day", "conversation_id"], name="facts_by_day"),
+            models.Index(
+                fields=["organization", "application", "-risk_score", "conversation_id"], name="facts_by_risk"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.session_id
+
+
+class DailyRollup(TenantModel):
+    """A day's tally of one slice, recomputed from facts whenever one of that day changes; never incremented."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    day = models.DateField()
+    agent = models.CharField(max_length=200, default="")
+    variant = models.CharField(max_length=100, default="")
+    prompt_version = models.CharField(max_length=100, default="")
+    channel = models.CharField(max_length=100, default="")
+    tally = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "application", "day", "agent", "variant", "prompt_version", "channel"],
+                name="a_slice_of_a_day_is_tallied_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day}"

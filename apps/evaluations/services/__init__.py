@@ -1,0 +1,1 @@
+"""What analysis does: assess conversations, keep facts and rollups true."""

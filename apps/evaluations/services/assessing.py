@@ -1,0 +1,165 @@
+"""From stored conversations to assessments and facts: read in bulk, analyze, write in bulk.
+
+A shard is a few hundred conversations in one transaction. The versions decide what may be overwritten, so a shard that
+runs twice, late, or beside another changes nothing that is newer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from django.db import connection
+
+from apps.evaluations.analyzers import VERSIONS, Suite, suite_for
+from apps.evaluations.domain.facts import Fact, make_fact
+from apps.evaluations.domain.values import Conversation, ConversationResult, Message, ReportedOutcome
+from apps.ingestion import models as captured
+from apps.ingestion.selectors import read_messages, read_outcomes, unassessed_of_batch
+from apps.ingestion.services.storing import mark_analyzed
+from apps.organizations.models import Application, Organization
+from apps.platform import clock, work
+from apps.platform.tenancy import tenant
+
+SHARD = 400
+ROLLUP_DELAY = timedelta(seconds=1)
+
+_TEMPORARY = """
+CREATE TEMPORARY TABLE assessed (
+    conversation_id bigint, analyzer text, analyzer_version text, content_version integer, result jsonb
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE fact_made (
+    conversation_id bigint, content_version integer, settles_at timestamptz, session_id text, started_at timestamptz,
+    day date, agent text, channel text, variant text, prompt_version text, model text, environment text, tags text[],
+    unit_hash text, risk_score float8, attacks smallint, quality_score float8, patterns text[], upsell text, fact jsonb
+) ON COMMIT DROP
+"""
+_WRITE_ASSESSMENTS = """
+INSERT INTO evaluations_assessment AS a
+    (organization_id, conversation_id, analyzer, analyzer_version, content_version, result, assessed_at)
+SELECT %(organization)s, conversation_id, analyzer, analyzer_version, content_version, result, %(at)s
+FROM assessed ORDER BY conversation_id, analyzer
+ON CONFLICT (organization_id, conversation_id, analyzer) DO UPDATE SET
+    analyzer_version = excluded.analyzer_version, content_version = excluded.content_version,
+    result = excluded.result, assessed_at = excluded.assessed_at
+WHERE (excluded.content_version, excluded.analyzer_version) >= (a.content_version, a.analyzer_version)
+"""
+_FACT_COLUMNS = (
+    "session_id, started_at, day, agent, channel, variant, prompt_version, model, environment, tags, unit_hash, "
+    "risk_score, attacks, quality_score, patterns, upsell, fact"
+)
+_WRITE_FACTS = f"""
+INSERT INTO evaluations_conversationfact (organization_id, application_id, conversation_id, {_FACT_COLUMNS})
+SELECT %(organization)s, %(application)s, conversation_id, {_FACT_COLUMNS} FROM fact_made ORDER BY conversation_id
+ON CONFLICT (organization_id, conversation_id) DO UPDATE SET
+    ({_FACT_COLUMNS}) = ROW({", ".join("excluded." + name.strip() for name in _FACT_COLUMNS.split(","))})
+"""  # noqa: S608
+_MARK = """
+UPDATE ingestion_conversation c SET assessed_version = f.content_version, settles_at = f.settles_at
+FROM fact_made f
+WHERE c.organization_id = %(organization)s AND c.id = f.conversation_id AND c.assessed_version <= f.content_version
+"""
+
+
+def assess_batch(*, organization_id: int, batch_id: str) -> None:
+    """Assess everything a batch brought, shard by shard, then say the batch is analyzed."""
+    organization = Organization.objects.get(id=organization_id)
+    while True:
+        with tenant(organization_id):
+            shard = unassessed_of_batch(batch_id, SHARD)
+            if not shard:
+                mark_analyzed(batch_id=batch_id)
+                return
+            assess(shard, organization=organization, at=clock.now(organization))
+
+
+def assess(rows: Sequence[captured.Conversation], *, organization: Organization, at: datetime) -> None:
+    """Assess these conversations of one application and store what was found. Call inside tenant(...)."""
+    application = Application.objects.get(id=rows[0].application_id)
+    suite = suite_for(application.profile)
+    results = analyze_all(rows, suite, at)
+    _store(rows, results, application_id=application.id, organization_id=organization.id, at=at)
+    for day in sorted({fact.day for _, fact in results}):
+        work.ask(
+            "evaluations.roll_up",
+            organization_id=organization.id,
+            key=f"{application.id}:{day.isoformat()}",
+            delay=ROLLUP_DELAY,
+        )
+
+
+def analyze_all(
+    rows: Sequence[captured.Conversation], suite: Suite, at: datetime
+) -> list[tuple[ConversationResult, Fact]]:
+    """Read and analyze conversations; one result and one fact each, in the order given."""
+    messages, outcomes = read_messages(rows), read_outcomes(rows)
+    analyzed = []
+    for row in rows:
+        value = Conversation(
+            session_id=row.session_id,
+            messages=tuple(Message(m.digest, m.role, m.content, m.sent_at, m.metadata) for m in messages[row.id]),  # type: ignore[arg-type]
+            started_at=row.started_at,
+            last_at=row.last_at,
+            id=row.id,
+            user_hash=row.user_hash,
+            agent=row.agent,
+            channel=row.channel,
+            variant=row.variant,
+            prompt_version=row.prompt_version,
+            model=row.model,
+            environment=row.environment or "production",
+            tags=tuple(row.tags),
+            metadata=row.metadata,
+            outcomes=tuple(ReportedOutcome(o.metric, o.value, o.amount, o.occurred_at) for o in outcomes[row.id]),
+        )
+        result = suite.analyze(value, at=at)
+        analyzed.append((result, make_fact(value, result)))
+    return analyzed
+
+
+def _store(
+    rows: Sequence[captured.Conversation],
+    results: Sequence[tuple[ConversationResult, Fact]],
+    *,
+    application_id: int,
+    organization_id: int,
+    at: datetime,
+) -> None:
+    parameters = {"organization": organization_id, "application": application_id, "at": at}
+    with connection.cursor() as cursor:
+        cursor.execute(_TEMPORARY)
+        with cursor.copy("COPY assessed FROM STDIN") as copy:
+            for row, (result, _) in zip(rows, results, strict=True):
+                for name, part in _parts(result):
+                    copy.write_row((row.id, name, VERSIONS[name], row.content_version, _json(part)))
+        with cursor.copy("COPY fact_made FROM STDIN") as copy:
+            for row, (result, fact) in zip(rows, results, strict=True):
+                copy.write_row(_fact_row(row, result, fact))
+        cursor.execute(_WRITE_ASSESSMENTS, parameters)
+        cursor.execute(_WRITE_FACTS, parameters)
+        cursor.execute(_MARK, parameters)
+        cursor.execute("DROP TABLE assessed, fact_made")
+
+
+def _parts(result: ConversationResult) -> Iterable[tuple[str, object]]:
+    yield "security-analysis", result.security
+    yield "quality-assessment", result.quality
+    yield "business-intelligence", result.business
+    yield "performance-analysis", result.performance
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _fact_row(row: captured.Conversation, result: ConversationResult, fact: Fact) -> tuple[object, ...]:
+    settles = [t for t in (result.quality.settles_at, result.business.settles_at) if t is not None]
+    return (
+        row.id, row.content_version, min(settles, default=None), row.session_id, row.started_at, fact.day, row.agent,
+        row.channel, row.variant, row.prompt_version, row.model, row.environment, row.tags, row.user_hash,
+        result.security.risk_score, fact.attacks_blocked + fact.attacks_succeeded + fact.attacks_unclear,
+        result.quality.score, list(result.quality.patterns), result.business.upsell, _json(fact),
+    )  # fmt: skip
+
+

@@ -1,0 +1,33 @@
+"""Analysis' work, as Celery sees it."""
+
+from datetime import date
+
+from celery import shared_task
+
+from apps.evaluations.services import assessing, rollups
+from apps.platform import work
+
+
+@shared_task(name="evaluations.assess_batch", time_limit=600)
+def assess_batch(*, organization_id: int, key: str) -> None:
+    """Assess what one batch brought."""
+    work.perform(
+        "evaluations.assess_batch",
+        organization_id=organization_id,
+        key=key,
+        work=lambda: assessing.assess_batch(organization_id=organization_id, batch_id=key),
+    )
+
+
+@shared_task(name="evaluations.roll_up", time_limit=600)
+def roll_up(*, organization_id: int, key: str) -> None:
+    """Tally one day of one application again."""
+    application_id, day = key.split(":")
+    work.perform(
+        "evaluations.roll_up",
+        organization_id=organization_id,
+        key=key,
+        work=lambda: rollups.roll_up(
+            organization_id=organization_id, application_id=int(application_id), day=date.fromisoformat(day)
+        ),
+    )

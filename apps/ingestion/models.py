@@ -1,0 +1,161 @@
+"""What was captured: batches as they were accepted, then conversations and their messages."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from encrypted_fields.fields import EncryptedTextField
+
+from apps.organizations.models import Application
+from apps.platform.tenancy import TenantModel
+
+
+class Batch(TenantModel):
+    """One accepted push. ``payload`` is redacted NDJSON under zstd: it is durable before the client hears 202."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        STORED = "stored"
+        ANALYZED = "analyzed"
+        FAILED = "failed"
+
+    public_id = models.CharField(max_length=16)
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    idempotency_key = models.CharField(max_length=255, default="")
+    body_digest = models.BinaryField(max_length=32)
+    format = models.CharField(max_length=32)
+    source = models.CharField(max_length=200, default="api")
+    status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
+    payload = models.BinaryField()
+    accepted = models.PositiveIntegerField()
+    rejected = models.PositiveIntegerField(default=0)
+    warnings = models.JSONField(default=list)
+    conversations = models.PositiveIntegerField(default=0)
+    messages = models.PositiveIntegerField(default=0)
+    duplicates = models.PositiveIntegerField(default=0)
+    received_at = models.DateTimeField()
+    stored_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "public_id"], name="a_batch_id_names_one_batch"),
+            models.UniqueConstraint(
+                fields=["organization", "application", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="an_idempotency_key_makes_one_batch",
+            ),
+        ]
+        indexes = [models.Index(fields=["organization", "-received_at", "-id"], name="batches_of_organization")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class RejectedLine(TenantModel):
+    """A line that was not accepted. Its original is kept encrypted for 7 days, to be driven again once mended."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    line = models.PositiveIntegerField()
+    code = models.CharField(max_length=40)
+    detail = models.CharField(max_length=500)
+    excerpt = models.CharField(max_length=300, default="")
+    original = EncryptedTextField(default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "batch", "line"], name="a_line_is_rejected_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.code}"
+
+
+class Conversation(TenantModel):
+    """One session of one application. ``content_version`` rises with every new message."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    session_id = models.TextField()
+    captured_on = models.DateField()
+    started_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    content_version = models.PositiveIntegerField(default=0)
+    assessed_version = models.PositiveIntegerField(default=0)
+    settles_at = models.DateTimeField(null=True)
+    touched_by = models.BigIntegerField(null=True)  # the batch that last brought something new
+    user_hash = models.CharField(max_length=32, default="")
+    agent = models.CharField(max_length=200, default="")
+    channel = models.CharField(max_length=100, default="")
+    variant = models.CharField(max_length=100, default="")
+    prompt_version = models.CharField(max_length=100, default="")
+    assignment_id = models.CharField(max_length=100, default="")
+    model = models.CharField(max_length=100, default="")
+    environment = models.CharField(max_length=50, default="")
+    tags = ArrayField(models.TextField(), default=list)
+    metadata = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "application", "session_id"], name="a_session_is_one_conversation"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "application", "-started_at", "-id"], name="conversations_by_time"),
+            models.Index(fields=["organization", "captured_on", "id"], name="conversations_by_capture"),
+            models.Index(
+                fields=["organization", "application", "id"],
+                condition=Q(assessed_version__lt=F("content_version")),
+                name="conversations_unassessed",
+            ),
+            models.Index(fields=["organization", "touched_by"], name="conversations_by_batch"),
+        ]
+
+    def __str__(self) -> str:
+        return self.session_id
+
+
+class Message(models.Model):
+    """One turn, partitioned by the day its conversation was first captured. Read by selectors only."""
+
+    pk = models.CompositePrimaryKey("organization", "captured_on", "conversation", "digest")
+    organization = models.ForeignKey("organizations.Organization", on_delete=models.DO_NOTHING, related_name="+")
+    captured_on = models.DateField()
+    conversation = models.ForeignKey(Conversation, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False)
+    digest = models.BinaryField(max_length=16)
+    role = models.CharField(max_length=9)
+    content = models.TextField()
+    sent_at = models.DateTimeField()
+    position = models.IntegerField()
+    metadata = models.JSONField(default=dict)
+
+    class Meta:
+        managed = False
+        db_table = "ingestion_message"
+
+    def __str__(self) -> str:
+        return f"{self.role} at {self.sent_at}"
+
+
+class Outcome(TenantModel):
+    """A truth that arrived later: a conversion, a survey answer, a customer who stayed. Idempotent by its id."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    external_id = models.CharField(max_length=200)
+    session_id = models.TextField(default="")
+    unit_hash = models.CharField(max_length=32, default="")
+    metric = models.CharField(max_length=100)
+    value = models.JSONField(null=True)
+    amount = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "application", "external_id"], name="an_outcome_is_told_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["organization", "application", "session_id"], name="outcomes_of_session")]
+
+    def __str__(self) -> str:
+        return f"{self.metric} of {self.session_id or self.unit_hash}"

@@ -1,0 +1,92 @@
+"""Reads of what was captured. Call inside tenant(...)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from apps.ingestion.models import Batch, Conversation, Outcome, RejectedLine
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """One stored message."""
+
+    digest: str
+    role: str
+    content: str
+    sent_at: datetime
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """One late truth."""
+
+    metric: str
+    value: Any
+    amount: Decimal | None
+    occurred_at: datetime
+
+
+# Binary digests as text, jsonb left to msgspec: Django's own decoding costs more than the query.
+_MESSAGES = """
+SELECT conversation_id, encode(digest, 'hex'), role, content, sent_at, metadata::text
+FROM ingestion_message
+WHERE organization_id = %s AND captured_on = ANY(%s) AND conversation_id = ANY(%s)
+ORDER BY conversation_id, sent_at, position, digest
+"""
+_decode_metadata = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def read_messages(conversations: Sequence[Conversation]) -> dict[int, list[MessageRow]]:
+    """Return the messages of each conversation in time order, by conversation id; one query."""
+    found: dict[int, list[MessageRow]] = {conversation.id: [] for conversation in conversations}
+    if not conversations:
+        return found
+    days = list({conversation.captured_on for conversation in conversations})
+    with connection.cursor() as cursor:
+        cursor.execute(_MESSAGES, [conversations[0].organization_id, days, list(found)])
+        for conversation_id, digest, role, content, sent_at, metadata in cursor.fetchall():
+            decoded = {} if metadata == "{}" else _decode_metadata(metadata)
+            found[conversation_id].append(MessageRow(digest, role, content, sent_at, decoded))
+    return found
+
+
+def read_outcomes(conversations: Sequence[Conversation]) -> dict[int, list[OutcomeRow]]:
+    """Return the late truths of each conversation, by conversation id; one query for one application's."""
+    found: dict[int, list[OutcomeRow]] = {conversation.id: [] for conversation in conversations}
+    if not conversations:
+        return found
+    by_session = {conversation.session_id: conversation.id for conversation in conversations}
+    rows = Outcome.objects.filter(
+        application_id=conversations[0].application_id, session_id__in=list(by_session)
+    ).order_by("occurred_at", "id")
+    for row in rows:
+        found[by_session[row.session_id]].append(OutcomeRow(row.metric, row.value, row.amount, row.occurred_at))
+    return found
+
+
+def unassessed_of_batch(batch_id: str, limit: int) -> list[Conversation]:
+    """Return conversations this batch touched whose newest content is not analyzed yet."""
+    batch = Batch.objects.only("id").filter(public_id=batch_id).first()
+    if batch is None:
+        return []
+    rows = Conversation.objects.filter(touched_by=batch.id).extra(where=["assessed_version < content_version"])  # noqa: S610
+    return list(rows.order_by("id")[:limit])
+
+
+def find_batch(batch_id: str) -> Batch | None:
+    """Return the batch of this public id, without its payload."""
+    return Batch.objects.defer("payload").filter(public_id=batch_id).first()
+
+
+def rejected_lines(batch: Batch) -> Iterator[RejectedLine]:
+    """Yield the batch's rejected lines in order."""
+    yield from RejectedLine.objects.filter(batch=batch).order_by("line")

@@ -1,0 +1,133 @@
+"""Tenants, the people in them, their applications and keys, and the record of who did what."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from encrypted_fields.fields import EncryptedTextField
+
+from apps.platform.tenancy import TenantModel
+
+
+class Organization(models.Model):
+    """A tenant. A sandbox has a clock of its own that its administrator moves forward; the flag never changes."""
+
+    class Redaction(models.TextChoices):
+        OFF = "off"
+        MASK = "mask"
+        DROP = "drop"
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=200)
+    sandbox = models.BooleanField(default=False)
+    clock_at = models.DateTimeField(null=True, blank=True)
+    zone = models.CharField(max_length=64, default="UTC")
+    currency = models.CharField(max_length=3, default="USD")
+    redaction = models.CharField(max_length=8, choices=Redaction, default=Redaction.MASK)
+    retention_days = models.PositiveSmallIntegerField(default=30)
+    secret = EncryptedTextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(sandbox=True) | Q(clock_at=None), name="only_a_sandbox_moves_its_clock"),
+            models.CheckConstraint(condition=Q(retention_days__gte=1), name="retention_is_at_least_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A person in an organization, with a role (what they may do) and a team (what they look at first)."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner"
+        ADMIN = "admin"
+        ANALYST = "analyst"
+        VIEWER = "viewer"
+        EXECUTIVE = "executive"
+
+    class Team(models.TextChoices):
+        SECURITY = "security"
+        PRODUCT = "product"
+        ENGINEERING = "engineering"
+        BUSINESS = "business"
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    role = models.CharField(max_length=16, choices=Role)
+    team = models.CharField(max_length=16, choices=Team, default=Team.PRODUCT)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "user"], name="a_person_is_in_an_organization_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"
+
+
+class Application(TenantModel):
+    """One LLM system under observation. ``profile`` is what its owner told us (see ApplicationProfile)."""
+
+    slug = models.SlugField(max_length=100)
+    name = models.CharField(max_length=200)
+    environment = models.CharField(max_length=16, default="production")
+    profile = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "slug"], name="an_application_slug_is_used_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """A key of 256 random bits: only its prefix and SHA-256 are kept (a slow hash would protect nothing here)."""
+
+    class Scope(models.TextChoices):
+        INGEST = "ingest"
+        READ = "read"
+        PROMPTS = "prompts"
+        EXPERIMENTS = "experiments"
+        GUARDRAILS = "guardrails"
+        REPORTS = "reports"
+        ADMIN = "admin"
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    prefix = models.CharField(max_length=8, unique=True)
+    sha256 = models.CharField(max_length=64)
+    name = models.CharField(max_length=100, default="")
+    scopes = ArrayField(models.CharField(max_length=16, choices=Scope))
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"fw_live_{self.prefix}_…"
+
+
+class AuditEvent(models.Model):
+    """Who did what to what, append-only. ``actor`` is a person's e-mail or a key's prefix."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=254)
+    action = models.CharField(max_length=64)
+    subject = models.CharField(max_length=200)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "-at", "-id"], name="audit_of_organization")]
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.action} {self.subject}"

@@ -1,0 +1,139 @@
+"""Work that survives: rows say what is to be done, leases who does it, Celery messages only say "look".
+
+``ask`` writes the row in the caller's transaction and sends a hint when it commits. ``perform`` claims the row, runs
+the work, and removes the row; a worker killed half-way leaves an expired lease that the 15 s tick finds.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import structlog
+from celery import current_app
+from django.db import connection, connections, transaction
+from kombu.exceptions import OperationalError
+
+from apps.platform import clock
+from apps.platform.models import WorkItem
+
+LEASE = timedelta(seconds=30)
+MAX_ATTEMPTS = 5
+
+log = structlog.get_logger(__name__)
+
+
+def ask(kind: str, *, organization_id: int, key: str, delay: timedelta = timedelta()) -> None:
+    """Ask for a piece of work once. ``kind`` is also the name of the Celery task that performs it.
+
+    Asking again while it waits changes nothing; while it runs, it will be done once more afterwards.
+    """
+    at = clock.wall()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO platform_workitem
+                (kind, key, organization_id, created_at, due_at, lease_token, attempts, again, parked_reason)
+            VALUES (%s, %s, %s, %s, %s, '', 0, false, '')
+            ON CONFLICT (organization_id, kind, key) DO UPDATE
+                SET again = platform_workitem.lease_token <> ''
+            """,
+            [kind, key, organization_id, at, at + delay],
+        )
+    if not delay:
+        transaction.on_commit(lambda: send_hint(kind, organization_id=organization_id, key=key))
+
+
+def send_hint(kind: str, *, organization_id: int, key: str) -> None:
+    """Tell a worker to look. A broker that is down costs seconds, not data: the tick finds the row."""
+    try:
+        current_app.send_task(kind, kwargs={"organization_id": organization_id, "key": key}, retry=False)
+    except (OperationalError, ConnectionError, TimeoutError) as error:
+        log.warning("work.hint_lost", kind=kind, key=key, error=str(error))
+
+
+@contextmanager
+def _kept_alive(item_id: int, token: str) -> Iterator[None]:
+    """Renew the lease from a thread every third of it, on its own connection, until the work ends."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        try:
+            while not ended.wait(LEASE.total_seconds() / 3):
+                WorkItem.objects.filter(id=item_id, lease_token=token).update(lease_until=clock.wall() + LEASE)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _claim(kind: str, organization_id: int, key: str, at: datetime) -> WorkItem | None:
+    with transaction.atomic():
+        item = (
+            WorkItem.objects.select_for_update(skip_locked=True)
+            .filter(organization_id=organization_id, kind=kind, key=key, parked_reason="", due_at__lte=at)
+            .first()
+        )
+        if item is None or (item.lease_until is not None and item.lease_until > at):
+            return None
+        item.lease_until, item.lease_token = at + LEASE, secrets.token_hex(16)
+        item.attempts, item.again = item.attempts + 1, False
+        item.save(update_fields=["lease_until", "lease_token", "attempts", "again"])
+        return item
+
+
+def perform(kind: str, *, organization_id: int, key: str, work: Callable[[], None]) -> bool:
+    """Claim and run one piece of work; return whether it was run here.
+
+    A failure waits 2, 4, 8 … seconds and is tried again; after MAX_ATTEMPTS it is parked with its reason, and a
+    person may have it tried again. The exception is logged, not raised: the row tells what happened.
+    """
+    item = _claim(kind, organization_id, key, clock.wall())
+    if item is None:
+        return False
+    mine = WorkItem.objects.filter(id=item.id, lease_token=item.lease_token)
+    try:
+        with _kept_alive(item.id, item.lease_token):
+            work()
+    except Exception as error:
+        parked = item.attempts >= MAX_ATTEMPTS
+        log.exception("work.parked" if parked else "work.failed", kind=kind, key=key, attempts=item.attempts)
+        mine.update(
+            lease_until=None,
+            lease_token="",
+            due_at=clock.wall() + timedelta(seconds=2**item.attempts),
+            parked_reason=f"{type(error).__name__}: {error}"[:2000] if parked else "",
+        )
+        return True
+    if not mine.filter(again=False).delete()[0]:
+        mine.update(lease_until=None, lease_token="", attempts=0, due_at=clock.wall())
+        send_hint(kind, organization_id=organization_id, key=key)
+    return True
+
+
+def waiting(at: datetime, limit: int = 500) -> list[WorkItem]:
+    """Return work that is due and that nobody holds, oldest first."""
+    return list(
+        WorkItem.objects.filter(parked_reason="", due_at__lte=at)
+        .exclude(lease_until__gt=at)
+        .order_by("due_at")[:limit]
+    )
+
+
+def retry_parked(*, organization_id: int, kind: str, key: str) -> bool:
+    """Have parked work tried again from its first attempt; return whether there was any."""
+    at = clock.wall()
+    found = WorkItem.objects.filter(organization_id=organization_id, kind=kind, key=key).exclude(parked_reason="")
+    if not found.update(parked_reason="", attempts=0, due_at=at):
+        return False
+    send_hint(kind, organization_id=organization_id, key=key)
+    return True

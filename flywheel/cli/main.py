@@ -1,0 +1,42 @@
+"""Parses the command line and calls the subcommand."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from flywheel.cli import analyze, createkey, doctor, up
+from flywheel.embedded.environment import AlreadyRunning
+
+_COMMANDS = (up, analyze, createkey, doctor)
+BAD_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return its exit code: 0, 100 when --fail-on holds, 2 for bad usage or input."""
+    parser = argparse.ArgumentParser(prog="flywheel", description="Turn production conversations into improvements.")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        subparser = command.add(subparsers)
+        subparser.add_argument(
+            "--data-dir",
+            type=Path,
+            default=Path(os.environ.get("FLYWHEEL_DATA_DIR", "var")),
+            help="where the product keeps its own database, broker and logs (default: var)",
+        )
+        subparser.set_defaults(run=command.run)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (AlreadyRunning, FileNotFoundError, RuntimeError, TimeoutError) as error:
+        print(f"flywheel: {error}", file=sys.stderr)
+        return BAD_USAGE
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

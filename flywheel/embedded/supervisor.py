@@ -1,0 +1,199 @@
+"""One supervisor for everything: starts it in order, restarts what dies, stops it cleanly.
+
+A killed supervisor leaves nothing behind: every child asked the kernel to end with it.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flywheel.embedded.environment import Environment, prepare, say_running
+from flywheel.embedded.process import die_with_parent
+
+READY_WITHIN_S = 60
+STOP_WITHIN_S = 12
+_LARGEST_LOG = 20 * 1024 * 1024
+
+
+@dataclass
+class Child:
+    """A process to keep alive. After quick deaths it is restarted ever more slowly, up to every 10 s."""
+
+    name: str
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    quick_deaths: int = 0
+    restart_at: float = field(default=0.0)
+
+    def start(self, variables: dict[str, str], logs: Path) -> None:
+        """Start it; its output goes to its own log, of which one older part is kept."""
+        logs.mkdir(parents=True, exist_ok=True)
+        path = logs / f"{self.name}.log"
+        if path.exists() and path.stat().st_size > _LARGEST_LOG:
+            path.replace(path.with_suffix(".log.1"))
+        with path.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, preexec_fn=die_with_parent, cwd=Path(__file__).parents[2],
+            )  # fmt: skip
+        self.started_at = time.monotonic()
+
+    def keep_alive(self, variables: dict[str, str], logs: Path) -> None:
+        """Restart it when it has died and its pause is over."""
+        if self.process is None or self.process.poll() is None:
+            return
+        at = time.monotonic()
+        if not self.restart_at:
+            self.quick_deaths = self.quick_deaths + 1 if at - self.started_at < 10 else 0
+            self.restart_at = at + min(10.0, 0.2 * 2**self.quick_deaths)
+        if at >= self.restart_at:
+            self.restart_at = 0.0
+            self.start(variables, logs)
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM if it is alive."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+    def make_stop(self, deadline: float) -> None:
+        """Wait until the deadline, then kill."""
+        if self.process is None:
+            return
+        try:
+            self.process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def product_children(*, host: str, port: int, workers: int, data_dir: Path) -> list[Child]:
+    """Return web, workers and beat."""
+    python = sys.executable
+    celery = [python, "-m", "celery", "-A", "flywheel"]
+    return [
+        Child("web", [
+            python, "-m", "gunicorn", "flywheel.wsgi:application", "-k", "gthread", "--workers", "2", "--threads", "8",
+            "--bind", f"{host}:{port}", "--no-sendfile", "--graceful-timeout", "5", "--max-requests", "0",
+            "--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp",  # noqa: S108
+        ]),
+        Child("worker", [
+            *celery, "worker", "-Q", "capture,analysis,default", "-c", str(workers), "--prefetch-multiplier", "1",
+            "-n", f"worker-{port}@%h", "--without-gossip", "--without-mingle", "-l", "WARNING",
+        ]),
+        Child("beat", [*celery, "beat", "-s", str(data_dir / "celerybeat-schedule"), "-l", "WARNING", "--pidfile="]),
+    ]  # fmt: skip
+
+
+def provision(variables: dict[str, str]) -> None:
+    """Migrate and grant privileges, in a process of its own. Raises RuntimeError with its output."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "provision", "--verbosity", "0"],
+        env=variables, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise RuntimeError(f"migrating the database failed:\n{done.stderr[-3000:]}")
+
+
+def wait_until_ready(url: str, web: Child) -> None:
+    """Wait for /readyz. Raises TimeoutError when it does not come in time."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:  # noqa: S310 # nosec B310
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            pass
+        if web.process is not None and web.process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise TimeoutError(f"the web process is not ready at {url}; see logs/web.log in the data directory")
+
+
+@contextmanager
+def running(
+    data_dir: Path, *, host: str = "127.0.0.1", port: int = 8000, workers: int = 2
+) -> Iterator[Supervisor]:
+    """Run the whole product, or attach to the one that already runs on this data directory."""
+    with prepare(data_dir) as environment:
+        if environment.attached and environment.web_url:
+            yield Supervisor(environment, [], data_dir, environment.web_url)
+            return
+        provision(environment.variables)
+        url = f"http://{host}:{port}"
+        environment.variables.setdefault("SITE_URL", url)
+        environment.variables.setdefault("FLYWHEEL_POOL", "true")
+        children = product_children(host=host, port=port, workers=workers, data_dir=data_dir)
+        supervisor = Supervisor(environment, children, data_dir, url)
+        try:
+            supervisor.start()
+            environment.web_url = url
+            say_running(data_dir, environment)
+            yield supervisor
+        finally:
+            supervisor.stop()
+
+
+@dataclass
+class Supervisor:
+    """The running product. ``children`` is empty when attached to somebody else's."""
+
+    environment: Environment
+    children: list[Child]
+    data_dir: Path
+    url: str
+
+    def start(self) -> None:
+        """Start every child and wait until the web process answers."""
+        for child in self.children:
+            variables = dict(self.environment.variables)
+            if child.name != "web":
+                variables["FLYWHEEL_POOL"] = "false"
+            child.start(variables, self.data_dir / "logs")
+        wait_until_ready(self.url, self.children[0])
+
+    def keep_alive(self) -> None:
+        """Restart what has died, services first."""
+        self.environment.restart_dead()
+        for child in self.children:
+            variables = dict(self.environment.variables)
+            if child.name != "web":
+                variables["FLYWHEEL_POOL"] = "false"
+            child.keep_alive(variables, self.data_dir / "logs")
+
+    def serve(self) -> None:
+        """Keep everything alive until SIGINT or SIGTERM."""
+        stopping = False
+
+        def stop(_signal: int, _frame: object) -> None:
+            nonlocal stopping
+            stopping = True
+
+        previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            while not stopping:
+                self.keep_alive()
+                time.sleep(0.25)
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def stop(self) -> None:
+        """Stop the children, all at once; kill what has not stopped within 12 s."""
+        for child in self.children:
+            child.ask_to_stop()
+        deadline = time.monotonic() + STOP_WITHIN_S
+        for child in self.children:
+            child.make_stop(deadline)
+
+
