@@ -52,9 +52,6 @@ class ConversationFact(TenantModel):
     unit_hash = models.CharField(max_length=32, default="")
     risk_score = models.FloatField(default=0)
     attacks = models.PositiveSmallIntegerField(default=0)
-    quality_score = models.FloatField(null=True)
-    patterns = ArrayField(models.CharField(max_length=40), default=list)
-    upsell = models.CharField(max_length=10, default="none")
     fact = models.JSONField()
 
     class Meta:

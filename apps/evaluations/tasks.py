@@ -19,6 +19,17 @@ def assess_batch(*, organization_id: int, key: str) -> None:
     )
 
 
+@shared_task(name="evaluations.assess_stale", time_limit=600)
+def assess_stale(*, organization_id: int, key: str) -> None:
+    """Assess what changed in one application."""
+    work.perform(
+        "evaluations.assess_stale",
+        organization_id=organization_id,
+        key=key,
+        work=lambda: assessing.assess_stale(organization_id=organization_id, application_id=int(key)),
+    )
+
+
 @shared_task(name="evaluations.roll_up", time_limit=600)
 def roll_up(*, organization_id: int, key: str) -> None:
     """Tally one day of one application again."""

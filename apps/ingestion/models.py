@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
-from encrypted_fields.fields import EncryptedTextField
 
 from apps.organizations.models import Application
 from apps.platform.tenancy import TenantModel
@@ -53,14 +52,12 @@ class Batch(TenantModel):
 
 
 class RejectedLine(TenantModel):
-    """A line that was not accepted. Its original is kept encrypted for 7 days, to be driven again once mended."""
+    """A line that was not accepted, and why."""
 
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     line = models.PositiveIntegerField()
     code = models.CharField(max_length=40)
     detail = models.CharField(max_length=500)
-    excerpt = models.CharField(max_length=300, default="")
-    original = EncryptedTextField(default="")
 
     class Meta:
         constraints = [
@@ -81,7 +78,6 @@ class Conversation(TenantModel):
     last_at = models.DateTimeField()
     content_version = models.PositiveIntegerField(default=0)
     assessed_version = models.PositiveIntegerField(default=0)
-    settles_at = models.DateTimeField(null=True)
     touched_by = models.BigIntegerField(null=True)  # the batch that last brought something new
     user_hash = models.CharField(max_length=32, default="")
     agent = models.CharField(max_length=200, default="")

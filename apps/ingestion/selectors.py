@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from django.db import connection
+from django.db.models import F
 
 from apps.ingestion.models import Batch, Conversation, Outcome, RejectedLine
 
@@ -42,6 +43,7 @@ FROM ingestion_message
 WHERE organization_id = %s AND captured_on = ANY(%s) AND conversation_id = ANY(%s)
 ORDER BY conversation_id, sent_at, position, digest
 """
+_STALE: dict[str, Any] = {"assessed_version__lt": F("content_version")}
 _decode_metadata = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -78,8 +80,12 @@ def unassessed_of_batch(batch_id: str, limit: int) -> list[Conversation]:
     batch = Batch.objects.only("id").filter(public_id=batch_id).first()
     if batch is None:
         return []
-    rows = Conversation.objects.filter(touched_by=batch.id).extra(where=["assessed_version < content_version"])  # noqa: S610
-    return list(rows.order_by("id")[:limit])
+    return list(Conversation.objects.filter(touched_by=batch.id, **_STALE).order_by("id")[:limit])
+
+
+def unassessed_of_application(application_id: int, limit: int) -> list[Conversation]:
+    """Return conversations of an application whose newest content is not analyzed yet."""
+    return list(Conversation.objects.filter(application_id=application_id, **_STALE).order_by("id")[:limit])
 
 
 def find_batch(batch_id: str) -> Batch | None:

@@ -6,17 +6,18 @@ runs twice, late, or beside another changes nothing that is newer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 from django.db import connection
 
-from apps.evaluations.analyzers import VERSIONS, Suite, suite_for
+from apps.evaluations.analyzers import SECURITY, VERSIONS, security_analyzer
 from apps.evaluations.domain.facts import Fact, make_fact
-from apps.evaluations.domain.values import Conversation, ConversationResult, Message, ReportedOutcome
+from apps.evaluations.domain.security import SecurityAnalyzer
+from apps.evaluations.domain.values import Conversation, Message, ReportedOutcome, SecurityResult
 from apps.ingestion import models as captured
-from apps.ingestion.selectors import read_messages, read_outcomes, unassessed_of_batch
+from apps.ingestion.selectors import read_messages, read_outcomes, unassessed_of_application, unassessed_of_batch
 from apps.ingestion.services.storing import mark_analyzed
 from apps.organizations.models import Application, Organization
 from apps.platform import clock, work
@@ -30,9 +31,9 @@ CREATE TEMPORARY TABLE assessed (
     conversation_id bigint, analyzer text, analyzer_version text, content_version integer, result jsonb
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE fact_made (
-    conversation_id bigint, content_version integer, settles_at timestamptz, session_id text, started_at timestamptz,
+    conversation_id bigint, content_version integer, session_id text, started_at timestamptz,
     day date, agent text, channel text, variant text, prompt_version text, model text, environment text, tags text[],
-    unit_hash text, risk_score float8, attacks smallint, quality_score float8, patterns text[], upsell text, fact jsonb
+    unit_hash text, risk_score float8, attacks smallint, fact jsonb
 ) ON COMMIT DROP
 """
 _WRITE_ASSESSMENTS = """
@@ -47,7 +48,7 @@ WHERE (excluded.content_version, excluded.analyzer_version) >= (a.content_versio
 """
 _FACT_COLUMNS = (
     "session_id, started_at, day, agent, channel, variant, prompt_version, model, environment, tags, unit_hash, "
-    "risk_score, attacks, quality_score, patterns, upsell, fact"
+    "risk_score, attacks, fact"
 )
 _WRITE_FACTS = f"""
 INSERT INTO evaluations_conversationfact (organization_id, application_id, conversation_id, {_FACT_COLUMNS})
@@ -56,7 +57,7 @@ ON CONFLICT (organization_id, conversation_id) DO UPDATE SET
     ({_FACT_COLUMNS}) = ROW({", ".join("excluded." + name.strip() for name in _FACT_COLUMNS.split(","))})
 """  # noqa: S608
 _MARK = """
-UPDATE ingestion_conversation c SET assessed_version = f.content_version, settles_at = f.settles_at
+UPDATE ingestion_conversation c SET assessed_version = f.content_version
 FROM fact_made f
 WHERE c.organization_id = %(organization)s AND c.id = f.conversation_id AND c.assessed_version <= f.content_version
 """
@@ -64,12 +65,22 @@ WHERE c.organization_id = %(organization)s AND c.id = f.conversation_id AND c.as
 
 def assess_batch(*, organization_id: int, batch_id: str) -> None:
     """Assess everything a batch brought, shard by shard, then say the batch is analyzed."""
+    _assess_all(organization_id, lambda: unassessed_of_batch(batch_id, SHARD))
+    with tenant(organization_id):
+        mark_analyzed(batch_id=batch_id)
+
+
+def assess_stale(*, organization_id: int, application_id: int) -> None:
+    """Assess every conversation of an application that has changed since it was last looked at."""
+    _assess_all(organization_id, lambda: unassessed_of_application(application_id, SHARD))
+
+
+def _assess_all(organization_id: int, next_shard: Callable[[], list[captured.Conversation]]) -> None:
     organization = Organization.objects.get(id=organization_id)
     while True:
         with tenant(organization_id):
-            shard = unassessed_of_batch(batch_id, SHARD)
+            shard = next_shard()
             if not shard:
-                mark_analyzed(batch_id=batch_id)
                 return
             assess(shard, organization=organization, at=clock.now(organization))
 
@@ -77,8 +88,7 @@ def assess_batch(*, organization_id: int, batch_id: str) -> None:
 def assess(rows: Sequence[captured.Conversation], *, organization: Organization, at: datetime) -> None:
     """Assess these conversations of one application and store what was found. Call inside tenant(...)."""
     application = Application.objects.get(id=rows[0].application_id)
-    suite = suite_for(application.profile)
-    results = analyze_all(rows, suite, at)
+    results = analyze_all(rows, security_analyzer(application.profile))
     _store(rows, results, application_id=application.id, organization_id=organization.id, at=at)
     for day in sorted({fact.day for _, fact in results}):
         work.ask(
@@ -90,8 +100,8 @@ def assess(rows: Sequence[captured.Conversation], *, organization: Organization,
 
 
 def analyze_all(
-    rows: Sequence[captured.Conversation], suite: Suite, at: datetime
-) -> list[tuple[ConversationResult, Fact]]:
+    rows: Sequence[captured.Conversation], analyzer: SecurityAnalyzer
+) -> list[tuple[SecurityResult, Fact]]:
     """Read and analyze conversations; one result and one fact each, in the order given."""
     messages, outcomes = read_messages(rows), read_outcomes(rows)
     analyzed = []
@@ -113,14 +123,14 @@ def analyze_all(
             metadata=row.metadata,
             outcomes=tuple(ReportedOutcome(o.metric, o.value, o.amount, o.occurred_at) for o in outcomes[row.id]),
         )
-        result = suite.analyze(value, at=at)
+        result = analyzer.analyze(value)
         analyzed.append((result, make_fact(value, result)))
     return analyzed
 
 
 def _store(
     rows: Sequence[captured.Conversation],
-    results: Sequence[tuple[ConversationResult, Fact]],
+    results: Sequence[tuple[SecurityResult, Fact]],
     *,
     application_id: int,
     organization_id: int,
@@ -131,8 +141,7 @@ def _store(
         cursor.execute(_TEMPORARY)
         with cursor.copy("COPY assessed FROM STDIN") as copy:
             for row, (result, _) in zip(rows, results, strict=True):
-                for name, part in _parts(result):
-                    copy.write_row((row.id, name, VERSIONS[name], row.content_version, _json(part)))
+                copy.write_row((row.id, SECURITY, VERSIONS[SECURITY], row.content_version, _json(result)))
         with cursor.copy("COPY fact_made FROM STDIN") as copy:
             for row, (result, fact) in zip(rows, results, strict=True):
                 copy.write_row(_fact_row(row, result, fact))
@@ -142,24 +151,15 @@ def _store(
         cursor.execute("DROP TABLE assessed, fact_made")
 
 
-def _parts(result: ConversationResult) -> Iterable[tuple[str, object]]:
-    yield "security-analysis", result.security
-    yield "quality-assessment", result.quality
-    yield "business-intelligence", result.business
-    yield "performance-analysis", result.performance
-
-
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _fact_row(row: captured.Conversation, result: ConversationResult, fact: Fact) -> tuple[object, ...]:
-    settles = [t for t in (result.quality.settles_at, result.business.settles_at) if t is not None]
+def _fact_row(row: captured.Conversation, result: SecurityResult, fact: Fact) -> tuple[object, ...]:
     return (
-        row.id, row.content_version, min(settles, default=None), row.session_id, row.started_at, fact.day, row.agent,
-        row.channel, row.variant, row.prompt_version, row.model, row.environment, row.tags, row.user_hash,
-        result.security.risk_score, fact.attacks_blocked + fact.attacks_succeeded + fact.attacks_unclear,
-        result.quality.score, list(result.quality.patterns), result.business.upsell, _json(fact),
+        row.id, row.content_version, row.session_id, row.started_at, fact.day, row.agent, row.channel, row.variant,
+        row.prompt_version, row.model, row.environment, row.tags, row.user_hash, result.risk_score, fact.attacks,
+        _json(fact),
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ class Acceptance:
 
     batch_id: str | None
     accepted: int
+    sessions: set[str]
     rejected: list[dict[str, Any]]
     warnings: list[dict[str, Any]]
 
@@ -60,7 +61,7 @@ def accept(
         {"line": w.line, "code": w.code, "detail": w.detail, "count": w.count} for w in parsed.warnings
     ]
     if not parsed.messages:
-        return Acceptance(None, 0, rejected, warnings)
+        return Acceptance(None, 0, set(), rejected, warnings)
     messages = _redacted(parsed, organization)
     payload = zstandard.compress(b"\n".join(_encoder.encode(message) for message in messages), _COMPRESSION_LEVEL)
     with tenant(organization.id):
@@ -85,12 +86,12 @@ def accept(
                 line=e.line,
                 code=e.code,
                 detail=e.detail[:500],
-                excerpt=e.excerpt[:300],
             )
             for e in parsed.errors
         )
         work.ask("ingestion.store_batch", organization_id=organization.id, key=batch.public_id)
-    return Acceptance(batch.public_id, parsed.lines_accepted, rejected, warnings)
+    sessions = {message.session_id for message in messages}
+    return Acceptance(batch.public_id, parsed.lines_accepted, sessions, rejected, warnings)
 
 
 def _redacted(parsed: ParsedBatch, organization: Organization) -> list[StoredMessage]:

@@ -30,7 +30,7 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     canaries: list[str] = []
     plans: list[PlanEntry] = []
     intents: list[IntentEntry] = []
-    languages: list[str] = ["en"]
+    languages: list[str] = msgspec.field(default_factory=lambda: ["en"])
     cost_per_thousand_input_tokens: Decimal | None = None
     cost_per_thousand_output_tokens: Decimal | None = None
     default_monthly_value: Decimal | None = None

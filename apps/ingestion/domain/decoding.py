@@ -1,0 +1,79 @@
+"""Bodies under limits: a bomb is stopped while it inflates, not afterwards."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from typing import Protocol
+
+import zstandard
+
+_STEP = 1024 * 1024
+
+
+class TooLarge(ValueError):
+    """The body is larger than a push may be, on the wire or inflated."""
+
+
+class BadEncoding(ValueError):
+    """The body is not what its Content-Encoding says, or it is cut off."""
+
+
+class _Inflater(Protocol):
+    def feed(self, chunk: bytes) -> Iterable[bytes]: ...
+    def is_complete(self) -> bool: ...
+
+
+class _Gzip:
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(31)
+
+    def feed(self, chunk: bytes) -> Iterable[bytes]:
+        while chunk:
+            yield self._inflate.decompress(chunk, _STEP)
+            chunk = self._inflate.unconsumed_tail
+            if self._inflate.eof:
+                chunk = self._inflate.unused_data
+                if chunk:
+                    self._inflate = zlib.decompressobj(31)
+
+    def is_complete(self) -> bool:
+        return self._inflate.eof
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        # The window bounds what one frame may make us hold.
+        self._inflate = zstandard.ZstdDecompressor(max_window_size=8 * _STEP).decompressobj()
+        self._fed = False
+
+    def feed(self, chunk: bytes) -> Iterable[bytes]:
+        # Small bites: this decompressor has no output limit of its own (a bite inflates at most some 10,000 times).
+        self._fed = True
+        for start in range(0, len(chunk), 512):
+            yield self._inflate.decompress(chunk[start : start + 512])
+
+    def is_complete(self) -> bool:
+        return self._fed and bool(self._inflate.eof)
+
+
+def decode(chunks: Iterable[bytes], *, encoding: str, max_wire: int, max_inflated: int) -> bytes:
+    """Return the whole body, ``identity``, ``gzip`` or ``zstd``. Raises TooLarge or BadEncoding."""
+    inflater: _Inflater | None = {"gzip": _Gzip, "zstd": _Zstd, "identity": lambda: None}[encoding]()
+    wire = size = 0
+    body: list[bytes] = []
+    try:
+        for chunk in chunks:
+            wire += len(chunk)
+            if wire > max_wire:
+                raise TooLarge(f"a push has at most {max_wire:,} bytes on the wire; split it")
+            for piece in (chunk,) if inflater is None else inflater.feed(chunk):
+                size += len(piece)
+                if size > max_inflated:
+                    raise TooLarge(f"a push has at most {max_inflated:,} bytes once inflated; split it")
+                body.append(piece)
+    except (zlib.error, zstandard.ZstdError) as error:
+        raise BadEncoding(f"the body is not valid {encoding}: {error}") from error
+    if inflater is not None and wire and not inflater.is_complete():
+        raise BadEncoding(f"the {encoding} body is cut off")
+    return b"".join(body)

@@ -1,0 +1,98 @@
+"""Formats 1, 2 and 4: a message a line, a conversation an object, and OpenAI's shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from apps.ingestion.domain.formats import fields
+from apps.ingestion.domain.formats.fields import Rejected, Remarks
+from apps.ingestion.domain.values import ParsedMessage
+
+
+def read_message(record: dict[str, Any], line: int, at: datetime, remarks: Remarks) -> list[ParsedMessage]:
+    """Read format 1: ``{"session_id","role","message"|"content","timestamp","user_id"?,"metadata"?}``."""
+    session_id = fields.read_session_id(record.get("session_id"), line, remarks)
+    return [_message(record, session_id, line, line * 1000, at, remarks)]
+
+
+def read_conversation(record: dict[str, Any], line: int, at: datetime, remarks: Remarks) -> list[ParsedMessage]:
+    """Read format 2: ``{"session_id","user_id","created_at","messages":[…],"metadata"}``."""
+    session_id = fields.read_session_id(record.get("session_id"), line, remarks)
+    shared = fields.read_metadata(record.get("metadata"), line, remarks)
+    if record.get("user_id") is not None:
+        shared["user_id"] = record["user_id"]
+    return _turns(record["messages"], session_id, shared, record.get("created_at"), line, at, remarks)
+
+
+def read_openai(record: dict[str, Any], line: int, at: datetime, remarks: Remarks) -> list[ParsedMessage]:
+    """Read format 4: a request/response pair, or a fine-tuning example ``{"messages":[…]}``.
+
+    The session is client_id (a pair) or the line itself (an example).
+    """
+    request, response = record.get("request"), record.get("response")
+    if not isinstance(request, dict):
+        turns, shared, name = record["messages"], {}, record.get("id") or f"example-{line}"
+    else:
+        turns = list(request.get("messages") or [])
+        shared = {"model": request.get("model")} if request.get("model") else {}
+        if isinstance(response, dict):
+            turns += [choice.get("message") for choice in _objects(response.get("choices"))[:1]]
+            shared["tokens"] = (response.get("usage") or {}).get("total_tokens")
+        name = record.get("client_id") or record.get("workload_id") or f"pair-{line}"
+    session_id = fields.read_session_id(name, line, remarks)
+    return _turns(turns, session_id, shared, record.get("timestamp"), line, at, remarks)
+
+
+def _turns(
+    turns: Any, session_id: str, shared: dict[str, Any], when: Any, line: int, at: datetime, remarks: Remarks
+) -> list[ParsedMessage]:
+    if not isinstance(turns, list) or not turns:
+        raise Rejected("no_messages", "messages must be a list with at least one message")
+    read = []
+    for index, turn in enumerate(turns):
+        if not isinstance(turn, dict):
+            raise Rejected("bad_message", f"message {index + 1} is not an object")
+        if turn.get("timestamp") is None:
+            turn = {**turn, "timestamp": when}
+        own = turn.get("metadata")
+        merged = {**shared, **own} if isinstance(own, dict) else (shared if own is None else own)
+        read.append(_message({**turn, "metadata": merged}, session_id, line, line * 1000 + index, at, remarks))
+    return read
+
+
+def _message(
+    record: dict[str, Any], session_id: str, line: int, position: int, at: datetime, remarks: Remarks
+) -> ParsedMessage:
+    content = record.get("message", record.get("content"))
+    if isinstance(content, list):  # OpenAI's content parts
+        content = "\n".join(str(part.get("text", "")) for part in _objects(content))
+    if not isinstance(content, str):
+        raise Rejected("no_content", "neither message nor content holds text")
+    metadata = fields.read_metadata(record.get("metadata"), line, remarks)
+    user = record.get("user_id", metadata.pop("user_id", None))
+    raw = record.get("timestamp")
+    return ParsedMessage(
+        line=line,
+        position=position,
+        session_id=session_id,
+        role=fields.read_role(record.get("role")),
+        content=fields.clean_text(content, line, remarks),
+        sent_at=fields.read_time(raw, line, at, remarks),
+        sent_at_raw=raw if isinstance(raw, str) else "",
+        user_id=fields.read_identifier(user, line, remarks),
+        client_message_id=fields.read_identifier(record.get("id"), line, remarks),
+        metadata=metadata,
+    )
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def lines_of(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (1-based physical line number, line) of every line that is not blank."""
+    for number, line in enumerate(body.split(b"\n"), 1):
+        if stripped := line.strip():
+            yield number, stripped

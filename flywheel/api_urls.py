@@ -1,0 +1,20 @@
+"""The REST API, version 1."""
+
+from django.urls import path
+
+from apps.evaluations.api import views as evaluations
+from apps.ingestion.api import views as ingestion
+from apps.organizations.api import views as organizations
+from flywheel.openapi import OpenApiView
+
+urlpatterns = [
+    path("logs", ingestion.LogsView.as_view()),
+    path("batches/<str:batch_id>", ingestion.BatchView.as_view()),
+    path("outcomes", ingestion.OutcomesView.as_view()),
+    path("applications/<slug:slug>/profile", organizations.ProfileView.as_view()),
+    path("sandbox/clock", organizations.SandboxClockView.as_view()),
+    path("conversations", evaluations.ConversationsView.as_view(), name="conversations"),
+    path("conversations/<path:session_id>", evaluations.ConversationView.as_view()),
+    path("metrics", evaluations.MetricsView.as_view()),
+    path("openapi.json", OpenApiView.as_view()),
+]

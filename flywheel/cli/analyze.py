@@ -1,0 +1,198 @@
+"""`flywheel analyze`: anybody's log in, a report out."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from flywheel.cli.django_setup import start_django
+from flywheel.embedded import Environment, prepare
+from flywheel.embedded.supervisor import product_children, provision
+
+BAD_INPUT = 2
+_PATIENCE_S = 600
+_STALLED_S = 60
+
+
+def add(subparsers: Any) -> argparse.ArgumentParser:
+    """Describe the subcommand."""
+    parser: argparse.ArgumentParser = subparsers.add_parser("analyze", help="analyze log files and print a report")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files, directories or globs of logs")
+    parser.add_argument("--org", default="local", help="organization to keep them in (default: local)")
+    parser.add_argument("--app", default="", help="application to keep them in (default: one of their own)")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--output", type=Path, help="write the report there instead of the terminal")
+    return parser
+
+
+@dataclass
+class Captured:
+    """What became of the files' lines."""
+
+    batches: list[str] = field(default_factory=list)
+    sessions: set[str] = field(default_factory=set)
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+    warnings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lines: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Capture, analyze, report. Exit 2 when there is nothing readable."""
+    from apps.ingestion.files import UnreadableInput, find_files
+
+    try:
+        files = find_files(options.paths)
+    except UnreadableInput as error:
+        print(f"flywheel: {error}", file=sys.stderr)
+        return BAD_INPUT
+    with prepare(options.data_dir) as environment:
+        if not environment.attached:
+            provision(environment.variables)
+        start_django(environment)
+        worker = None if environment.web_url else _start_worker(environment, options.data_dir)
+        try:
+            report = _analyze(files, options)
+        except UnreadableInput as error:
+            print(f"flywheel: {error}", file=sys.stderr)
+            return BAD_INPUT
+        finally:
+            if worker is not None:
+                worker.ask_to_stop()
+                worker.make_stop(time.monotonic() + 5)
+    return _write(report, options)
+
+
+def _start_worker(environment: Environment, data_dir: Path) -> Any:
+    children = product_children(host="127.0.0.1", port=0, workers=2, data_dir=data_dir)
+    worker = next(child for child in children if child.name == "worker")
+    worker.start({**environment.variables, "FLYWHEEL_POOL": "false"}, data_dir.resolve() / "logs")
+    return worker
+
+
+def _analyze(files: list[Path], options: argparse.Namespace) -> dict[str, Any]:
+    from apps.organizations import services
+    from apps.platform import clock
+
+    at = clock.wall()
+    organization = services.ensure_organization(slug=options.org, at=at)
+    slug = options.app or f"files-{_digest(files)}"
+    application = services.ensure_application(organization_id=organization.id, slug=slug, at=at)
+    began = time.monotonic()
+    captured = _capture(files, organization, application.id)
+    captured.seconds["capture"] = round(time.monotonic() - began, 2)
+    began = time.monotonic()
+    totals = _wait(captured, organization.id)
+    captured.seconds["analyze"] = round(time.monotonic() - began, 2)
+    return _report(captured, totals, organization.id, application.id)
+
+
+def _digest(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:12]
+
+
+def _capture(files: list[Path], organization: Any, application_id: int) -> Captured:
+    from apps.ingestion.domain.formats import UnreadableBody
+    from apps.ingestion.files import UnreadableInput, read_pieces
+    from apps.ingestion.services.accepting import accept
+    from apps.platform import clock
+
+    captured = Captured()
+    for file in files:
+        readable = False
+        for piece in read_pieces(file):
+            try:
+                result = accept(
+                    piece.body, organization=organization, application_id=application_id, at=clock.now(organization),
+                    source=file.name,
+                )  # fmt: skip
+            except UnreadableBody as error:
+                raise UnreadableInput(f"{file}: {error}") from error
+            shift = piece.first_line - 1
+            captured.lines += result.accepted
+            captured.sessions |= result.sessions
+            captured.rejected += [{**r, "file": file.name, "line": r["line"] + shift} for r in result.rejected]
+            for warning in result.warnings:
+                known = captured.warnings.setdefault(warning["code"], {**warning, "count": 0})
+                known["count"] += warning["count"]
+            if result.batch_id is not None:
+                readable = True
+                captured.batches.append(result.batch_id)
+        if not readable:
+            first = captured.rejected[0] if captured.rejected else {"line": 1, "detail": "nothing in it"}
+            raise UnreadableInput(f"{file}: no line could be read; line {first['line']}: {first['detail']}")
+    return captured
+
+
+def _wait(captured: Captured, organization_id: int) -> dict[str, int]:
+    """Wait until every batch is analyzed. Raises TimeoutError when nothing moves for a minute."""
+    from apps.ingestion.selectors import find_batch
+    from apps.platform.tenancy import tenant
+
+    waiting = list(captured.batches)
+    totals = {"messages": 0, "duplicates": 0}
+    moved = started = time.monotonic()
+    while waiting:
+        with tenant(organization_id):
+            batches = [batch for batch in (find_batch(name) for name in waiting) if batch is not None]
+        for batch in batches:
+            if batch.status == "failed":
+                raise RuntimeError(f"batch {batch.public_id} could not be stored; see logs/worker.log")
+            if batch.status == "analyzed":
+                waiting.remove(batch.public_id)
+                totals["messages"] += batch.messages
+                totals["duplicates"] += batch.duplicates
+                moved = time.monotonic()
+        if time.monotonic() - moved > _STALLED_S or time.monotonic() - started > _PATIENCE_S:
+            raise TimeoutError("the workers made no progress; `flywheel doctor` may say why")
+        time.sleep(0.05)
+    return totals
+
+
+def _report(captured: Captured, totals: dict[str, int], organization_id: int, application_id: int) -> dict[str, Any]:
+    from apps.evaluations.selectors import Filters, read_conversations, read_metrics
+    from apps.platform.tenancy import tenant
+
+    filters = Filters(application_id=application_id, session_ids=tuple(sorted(captured.sessions)))
+    with tenant(organization_id):
+        metrics = read_metrics(filters)
+        conversations = read_conversations(filters)
+    return {
+        "totals": {
+            "conversations": metrics.pop("conversations"),
+            "messages": metrics.pop("messages"),
+            "rejected_lines": len(captured.rejected),
+            "duplicates": totals["duplicates"],
+            "seconds": captured.seconds,
+        },
+        "metrics": metrics,
+        "conversations": conversations,
+        "rejected": captured.rejected,
+        "warnings": list(captured.warnings.values()),
+    }
+
+
+def _write(report: dict[str, Any], options: argparse.Namespace) -> int:
+    from apps.evaluations.report_text import render
+
+    if options.format == "json":
+        text = orjson.dumps(report, default=str, option=orjson.OPT_INDENT_2).decode()
+    else:
+        text = render(report, title=", ".join(Path(path).name for path in options.paths))
+    if options.output:
+        options.output.write_text(text + "\n")
+        print(f"report written to {options.output}")
+    else:
+        print(text)
+    return 0
