@@ -30,7 +30,9 @@ def render(report: dict[str, Any], *, title: str) -> str:
     lines.append(_attacks(security))
     for name, counts in (("by type", security["by_type"]), ("assistant", security["assistant_faults"])):
         if counts:
-            told = " · ".join(f"{kind.replace('_', ' ')} {n}" for kind, n in sorted(counts.items(), key=lambda k: -k[1]))
+            told = " · ".join(
+                f"{kind.replace('_', ' ')} {n}" for kind, n in sorted(counts.items(), key=lambda k: -k[1])
+            )
             lines.append(f"  {name:<12}{told}")
     lines += _worst(report["conversations"])
     return "\n".join(lines)
@@ -54,14 +56,12 @@ def _attacks(security: dict[str, Any]) -> str:
 
 def _worst(conversations: list[dict[str, Any]]) -> list[str]:
     found = [
-        (conversation, incident)
-        for conversation in conversations
-        for incident in conversation["security"]["incidents"]
+        (conversation, incident) for conversation in conversations for incident in conversation["security"]["incidents"]
     ]
     rank = {"succeeded": 0, "unclear": 1, "blocked": 2}
     found.sort(key=lambda pair: (rank[pair[1]["outcome"]], -pair[0]["security"]["risk_score"]))
     return [
-        f"  {'worst' if index == 0 else '':<12}{printable(conversation['session_id'])} #{incident['message_index'] + 1} "
+        f"  {'' if index else 'worst':<12}{printable(conversation['session_id'])} #{incident['message_index'] + 1} "
         f"“{printable(incident['evidence'])[:48]}” → {incident['outcome']}"
         for index, (conversation, incident) in enumerate(found[:_WORST])
     ]

@@ -69,17 +69,16 @@ def read_pieces(path: Path) -> Iterator[Piece]:
 
 def _open(path: Path) -> IO[bytes]:
     if path.suffix == ".gz":
-        return io.BufferedReader(gzip.open(path, "rb"))  # type: ignore[arg-type]
+        return io.BufferedReader(gzip.open(path, "rb"))
     if path.suffix == ".zst":
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(path.open("rb")))  # type: ignore[arg-type]
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(path.open("rb")))
     return path.open("rb")
 
 
 def _cut(path: Path, stream: IO[bytes]) -> Iterator[Piece]:
     lines: list[bytes] = []
-    size, first, number, session, seen = 0, 1, 0, b"", False
-    for line in stream:
-        number += 1
+    size, first, session, seen = 0, 1, b"", False
+    for number, line in enumerate(stream, 1):
         if len(lines) >= _LINES or size >= _BYTES:
             now = _session_of(line)
             if now != session or len(lines) >= _LINES + _STRETCH or size >= 4 * _BYTES:

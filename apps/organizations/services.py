@@ -45,6 +45,7 @@ def ensure_organization(*, slug: str, at: datetime, name: str = "", sandbox: boo
 def ensure_application(*, organization_id: int, slug: str, at: datetime, name: str = "") -> Application:
     """Return the organization's application of this slug, making it if it is missing."""
     with tenant(organization_id):
+        application: Application
         application, _ = Application.objects.get_or_create(
             organization_id=organization_id,
             slug=slug,
@@ -126,7 +127,11 @@ def move_clock(*, organization_id: int, to: datetime, actor: str, at: datetime) 
     organization.clock_at = to
     organization.save(update_fields=["clock_at"])
     record_audit(
-        organization_id=organization_id, at=at, actor=actor, action="clock.moved", subject=organization.slug,
+        organization_id=organization_id,
+        at=at,
+        actor=actor,
+        action="clock.moved",
+        subject=organization.slug,
         to=to.isoformat(),
     )
     return organization

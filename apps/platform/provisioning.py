@@ -6,9 +6,9 @@ read through the parent, and there must be no other way in.
 
 from __future__ import annotations
 
-from psycopg import sql
 from django.conf import settings
 from django.db import connections
+from psycopg import sql
 
 _TABLES = """
 SELECT c.relname, c.relispartition, c.relrowsecurity FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

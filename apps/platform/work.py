@@ -123,9 +123,7 @@ def perform(kind: str, *, organization_id: int, key: str, work: Callable[[], Non
 def waiting(at: datetime, limit: int = 500) -> list[WorkItem]:
     """Return work that is due and that nobody holds, oldest first."""
     return list(
-        WorkItem.objects.filter(parked_reason="", due_at__lte=at)
-        .exclude(lease_until__gt=at)
-        .order_by("due_at")[:limit]
+        WorkItem.objects.filter(parked_reason="", due_at__lte=at).exclude(lease_until__gt=at).order_by("due_at")[:limit]
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from flywheel.embedded.postgres import Postgres
 from flywheel.embedded.valkey import Valkey
@@ -62,6 +63,7 @@ def prepare(data_dir: Path, *, attach: bool = True) -> Iterator[Environment]:
     """
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
+    (data_dir / "static").mkdir(exist_ok=True)
     lock = os.open(data_dir / "lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         try:
@@ -113,7 +115,7 @@ def _start(environment: Environment, data_dir: Path) -> None:
 def say_running(data_dir: Path, environment: Environment) -> None:
     """Write down where the services are, for other commands on this data directory."""
     keys = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL")
-    state = {"pid": os.getpid(), "web_url": environment.web_url}
+    state: dict[str, Any] = {"pid": os.getpid(), "web_url": environment.web_url}
     state["variables"] = {key: environment.variables[key] for key in keys if key in environment.variables}
     path = state_path(data_dir)
     path.touch(0o600)

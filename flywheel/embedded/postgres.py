@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from flywheel.embedded import account as accounts
-from flywheel.embedded.process import die_with_parent
 from flywheel.embedded.ports import free_port, is_listening
+from flywheel.embedded.process import die_with_parent
 
 # After kill -9 the kernel may still hold the old shared memory, and recovery takes its time.
 START_PATIENCE_S = 60

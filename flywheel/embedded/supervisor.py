@@ -121,9 +121,7 @@ def wait_until_ready(url: str, web: Child) -> None:
 
 
 @contextmanager
-def running(
-    data_dir: Path, *, host: str = "127.0.0.1", port: int = 8000, workers: int = 2
-) -> Iterator[Supervisor]:
+def running(data_dir: Path, *, host: str = "127.0.0.1", port: int = 8000, workers: int = 2) -> Iterator[Supervisor]:
     """Run the whole product, or attach to the one that already runs on this data directory."""
     with prepare(data_dir) as environment:
         if environment.attached and environment.web_url:
@@ -195,5 +193,3 @@ class Supervisor:
         deadline = time.monotonic() + STOP_WITHIN_S
         for child in self.children:
             child.make_stop(deadline)
-
-

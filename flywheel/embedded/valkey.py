@@ -48,7 +48,7 @@ class Valkey:
         # The password goes through standard input, so that no process list shows it.
         configuration = (
             f"port {self.port}\nbind 127.0.0.1\ndir {self.directory}\nrequirepass {self.password}\n"
-            "appendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\nsave \"\"\ndaemonize no\n"
+            'appendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\nsave ""\ndaemonize no\n'
         )
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(

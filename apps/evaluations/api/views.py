@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any, ClassVar
 
 from django.utils.dateparse import parse_date, parse_datetime
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,8 +21,7 @@ from apps.platform.api.problems import Problem
 PAGE = 50
 _TEXT_FILTERS = ("agent", "variant", "prompt_version", "model", "tag")
 _PARAMETERS = [
-    OpenApiParameter(name, str)
-    for name in ("application", "since", "until", "min_risk", "outcome", *_TEXT_FILTERS)
+    OpenApiParameter(name, str) for name in ("application", "since", "until", "min_risk", "outcome", *_TEXT_FILTERS)
 ]
 
 
@@ -35,7 +35,11 @@ def read_filters(view: OrganizationView, request: Request) -> Filters:
         until=_time(query.get("until"), "until"),
         min_risk=_number(query.get("min_risk")),
         outcome=_choice(query.get("outcome")),
-        **{name: query[name] for name in _TEXT_FILTERS if query.get(name)},
+        agent=query.get("agent") or None,
+        variant=query.get("variant") or None,
+        prompt_version=query.get("prompt_version") or None,
+        model=query.get("model") or None,
+        tag=query.get("tag") or None,
     )
 
 

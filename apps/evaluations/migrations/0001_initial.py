@@ -6,73 +6,132 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('ingestion', '0001_initial'),
-        ('organizations', '0001_initial'),
+        ("ingestion", "0001_initial"),
+        ("organizations", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Assessment',
+            name="Assessment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('analyzer', models.CharField(max_length=40)),
-                ('analyzer_version', models.CharField(max_length=20)),
-                ('content_version', models.PositiveIntegerField()),
-                ('result', models.JSONField()),
-                ('assessed_at', models.DateTimeField()),
-                ('conversation', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='ingestion.conversation')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("analyzer", models.CharField(max_length=40)),
+                ("analyzer_version", models.CharField(max_length=20)),
+                ("content_version", models.PositiveIntegerField()),
+                ("result", models.JSONField()),
+                ("assessed_at", models.DateTimeField()),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="ingestion.conversation",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization', 'conversation', 'analyzer'), name='an_analyzer_has_one_result')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization", "conversation", "analyzer"), name="an_analyzer_has_one_result"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ConversationFact',
+            name="ConversationFact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('conversation_id', models.BigIntegerField()),
-                ('session_id', models.TextField()),
-                ('started_at', models.DateTimeField()),
-                ('day', models.DateField()),
-                ('agent', models.CharField(default='', max_length=200)),
-                ('channel', models.CharField(default='', max_length=100)),
-                ('variant', models.CharField(default='', max_length=100)),
-                ('prompt_version', models.CharField(default='', max_length=100)),
-                ('model', models.CharField(default='', max_length=100)),
-                ('environment', models.CharField(default='', max_length=50)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
-                ('unit_hash', models.CharField(default='', max_length=32)),
-                ('risk_score', models.FloatField(default=0)),
-                ('attacks', models.PositiveSmallIntegerField(default=0)),
-                ('fact', models.JSONField()),
-                ('application', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.application')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("conversation_id", models.BigIntegerField()),
+                ("session_id", models.TextField()),
+                ("started_at", models.DateTimeField()),
+                ("day", models.DateField()),
+                ("agent", models.CharField(default="", max_length=200)),
+                ("channel", models.CharField(default="", max_length=100)),
+                ("variant", models.CharField(default="", max_length=100)),
+                ("prompt_version", models.CharField(default="", max_length=100)),
+                ("model", models.CharField(default="", max_length=100)),
+                ("environment", models.CharField(default="", max_length=50)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),
+                ),
+                ("unit_hash", models.CharField(default="", max_length=32)),
+                ("risk_score", models.FloatField(default=0)),
+                ("attacks", models.PositiveSmallIntegerField(default=0)),
+                ("fact", models.JSONField()),
+                (
+                    "application",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="organizations.application",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['organization', 'application', 'day', 'conversation_id'], name='facts_by_day'), models.Index(fields=['organization', 'application', '-risk_score', 'conversation_id'], name='facts_by_risk')],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'conversation_id'), name='a_conversation_has_one_fact')],
+                "indexes": [
+                    models.Index(fields=["organization", "application", "day", "conversation_id"], name="facts_by_day"),
+                    models.Index(
+                        fields=["organization", "application", "-risk_score", "conversation_id"], name="facts_by_risk"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization", "conversation_id"), name="a_conversation_has_one_fact"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DailyRollup',
+            name="DailyRollup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('agent', models.CharField(default='', max_length=200)),
-                ('variant', models.CharField(default='', max_length=100)),
-                ('prompt_version', models.CharField(default='', max_length=100)),
-                ('channel', models.CharField(default='', max_length=100)),
-                ('tally', models.JSONField()),
-                ('application', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.application')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField()),
+                ("agent", models.CharField(default="", max_length=200)),
+                ("variant", models.CharField(default="", max_length=100)),
+                ("prompt_version", models.CharField(default="", max_length=100)),
+                ("channel", models.CharField(default="", max_length=100)),
+                ("tally", models.JSONField()),
+                (
+                    "application",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="organizations.application",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization', 'application', 'day', 'agent', 'variant', 'prompt_version', 'channel'), name='a_slice_of_a_day_is_tallied_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization", "application", "day", "agent", "variant", "prompt_version", "channel"),
+                        name="a_slice_of_a_day_is_tallied_once",
+                    )
+                ],
             },
         ),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from django.db import connection
@@ -99,9 +100,7 @@ def assess(rows: Sequence[captured.Conversation], *, organization: Organization,
         )
 
 
-def analyze_all(
-    rows: Sequence[captured.Conversation], analyzer: SecurityAnalyzer
-) -> list[tuple[SecurityResult, Fact]]:
+def analyze_all(rows: Sequence[captured.Conversation], analyzer: SecurityAnalyzer) -> list[tuple[SecurityResult, Fact]]:
     """Read and analyze conversations; one result and one fact each, in the order given."""
     messages, outcomes = read_messages(rows), read_outcomes(rows)
     analyzed = []
@@ -136,7 +135,7 @@ def _store(
     organization_id: int,
     at: datetime,
 ) -> None:
-    parameters = {"organization": organization_id, "application": application_id, "at": at}
+    parameters: dict[str, Any] = {"organization": organization_id, "application": application_id, "at": at}
     with connection.cursor() as cursor:
         cursor.execute(_TEMPORARY)
         with cursor.copy("COPY assessed FROM STDIN") as copy:
@@ -161,5 +160,3 @@ def _fact_row(row: captured.Conversation, result: SecurityResult, fact: Fact) ->
         row.prompt_version, row.model, row.environment, row.tags, row.user_hash, result.risk_score, fact.attacks,
         _json(fact),
     )  # fmt: skip
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import zstandard
@@ -57,9 +57,12 @@ class _Zstd:
         return self._fed and bool(self._inflate.eof)
 
 
+_INFLATERS: dict[str, Callable[[], _Inflater]] = {"gzip": _Gzip, "zstd": _Zstd}
+
+
 def decode(chunks: Iterable[bytes], *, encoding: str, max_wire: int, max_inflated: int) -> bytes:
     """Return the whole body, ``identity``, ``gzip`` or ``zstd``. Raises TooLarge or BadEncoding."""
-    inflater: _Inflater | None = {"gzip": _Gzip, "zstd": _Zstd, "identity": lambda: None}[encoding]()
+    inflater: _Inflater | None = _INFLATERS[encoding]() if encoding != "identity" else None
     wire = size = 0
     body: list[bytes] = []
     try:

@@ -29,6 +29,14 @@ def _luhn(text: str) -> bool:
     return sum(doubled) % 10 == 0
 
 
+def _card(text: str) -> bool:
+    """Say whether neighbouring groups of digits make a card number: a tail or a prefix must not hide it."""
+    groups = re.findall(r"\d+", text)
+    return any(
+        _luhn("".join(groups[start:end])) for start in range(len(groups)) for end in range(start + 1, len(groups) + 1)
+    )
+
+
 def _iban(text: str) -> bool:
     compact = "".join(text.split()).upper()
     if not 15 <= len(compact) <= 34:
@@ -44,6 +52,8 @@ def _ip(text: str) -> bool:
 
 
 def _phone(text: str) -> bool:
+    if re.match(r"(?:19|20)\d\d[ .-]\d\d[ .-]\d\d|\d\d[ .-]\d\d[ .-](?:19|20)\d\d", text):
+        return False  # a date
     digits = sum(c.isdigit() for c in text)
     return 9 <= digits <= 15 and (text.startswith("+") or any(c in text for c in "()-. "))
 
@@ -59,14 +69,15 @@ _KINDS: list[tuple[str, str, Callable[[str], bool]]] = [
               r"|fw_live_[0-9a-z]{8}_[A-Za-z0-9_-]{20,}|AIza[0-9A-Za-z_-]{30,}"
               r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)", _any),
     ("TOKEN", r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{16,}=*", _any),
-    ("PASSWORD", r"(?i)\b(?:password|passwort|passwd|pwd|contraseña|mot de passe)\s*(?:is|ist|es|est)?\s*[:=]\s*\S+", _any),
+    ("PASSWORD", r"(?i)\b(?:password|passwort|passwd|pwd|contraseña|mot de passe)\s*(?:is|ist|es|est)?\s*[:=]\s*\S+",
+     _any),
     ("EMAIL", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", _any),
     ("IBAN", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", _iban),
-    ("CARD", r"\b\d(?:[ -]?\d){12,18}\b", _luhn),
+    ("CARD", r"\b\d(?:[ -]?\d){12,40}\b", _card),
     ("NATIONAL_ID", r"\b(?:00[1-9]|0[1-9]\d|[1-578]\d\d|6[0-57-9]\d|66[0-57-9])-\d{2}-\d{4}\b", _any),
     ("IP", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", _ip),
     ("IP", r"(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})+", _ip),
-    ("PHONE", r"(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)|\d{2,4})(?:[ .-]\d{2,4}){2,4}\b|\+\d{9,14}\b", _phone),
+    ("PHONE", r"\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,5}\d|(?:\(\d{2,4}\)|\b\d{2,4})(?:[ .-]\d{2,4}){2,4}\b", _phone),
 ]  # fmt: skip
 _PATTERNS = [(mark, re2.compile(pattern), check) for mark, pattern, check in _KINDS]
 # Without one of these a text holds nothing to find; most texts end here, in nanoseconds.
@@ -96,9 +107,7 @@ class Redactor:
         """Return metadata with its texts and keys redacted; references to prompts and arms stay as they are."""
         if self.policy == "off":
             return value
-        return {
-            self.text(key): inner if key in _ALWAYS_KEPT else self._value(inner) for key, inner in value.items()
-        }
+        return {self.text(key): inner if key in _ALWAYS_KEPT else self._value(inner) for key, inner in value.items()}
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -6,147 +6,241 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0001_initial'),
+        ("organizations", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('pk', models.CompositePrimaryKey('organization', 'captured_on', 'conversation', 'digest', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('captured_on', models.DateField()),
-                ('digest', models.BinaryField(max_length=16)),
-                ('role', models.CharField(max_length=9)),
-                ('content', models.TextField()),
-                ('sent_at', models.DateTimeField()),
-                ('position', models.IntegerField()),
-                ('metadata', models.JSONField(default=dict)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "organization",
+                        "captured_on",
+                        "conversation",
+                        "digest",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("captured_on", models.DateField()),
+                ("digest", models.BinaryField(max_length=16)),
+                ("role", models.CharField(max_length=9)),
+                ("content", models.TextField()),
+                ("sent_at", models.DateTimeField()),
+                ("position", models.IntegerField()),
+                ("metadata", models.JSONField(default=dict)),
             ],
             options={
-                'db_table': 'ingestion_message',
-                'managed': False,
+                "db_table": "ingestion_message",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(max_length=16)),
-                ('idempotency_key', models.CharField(default='', max_length=255)),
-                ('body_digest', models.BinaryField(max_length=32)),
-                ('format', models.CharField(max_length=32)),
-                ('source', models.CharField(default='api', max_length=200)),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('stored', 'Stored'), ('analyzed', 'Analyzed'), ('failed', 'Failed')], default='pending', max_length=8)),
-                ('payload', models.BinaryField()),
-                ('accepted', models.PositiveIntegerField()),
-                ('rejected', models.PositiveIntegerField(default=0)),
-                ('warnings', models.JSONField(default=list)),
-                ('conversations', models.PositiveIntegerField(default=0)),
-                ('messages', models.PositiveIntegerField(default=0)),
-                ('duplicates', models.PositiveIntegerField(default=0)),
-                ('received_at', models.DateTimeField()),
-                ('stored_at', models.DateTimeField(null=True)),
-                ('application', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.application')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("public_id", models.CharField(max_length=16)),
+                ("idempotency_key", models.CharField(default="", max_length=255)),
+                ("body_digest", models.BinaryField(max_length=32)),
+                ("format", models.CharField(max_length=32)),
+                ("source", models.CharField(default="api", max_length=200)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("stored", "Stored"),
+                            ("analyzed", "Analyzed"),
+                            ("failed", "Failed"),
+                        ],
+                        default="pending",
+                        max_length=8,
+                    ),
+                ),
+                ("payload", models.BinaryField()),
+                ("accepted", models.PositiveIntegerField()),
+                ("rejected", models.PositiveIntegerField(default=0)),
+                ("warnings", models.JSONField(default=list)),
+                ("conversations", models.PositiveIntegerField(default=0)),
+                ("messages", models.PositiveIntegerField(default=0)),
+                ("duplicates", models.PositiveIntegerField(default=0)),
+                ("received_at", models.DateTimeField()),
+                ("stored_at", models.DateTimeField(null=True)),
+                (
+                    "application",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="organizations.application",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('session_id', models.TextField()),
-                ('captured_on', models.DateField()),
-                ('started_at', models.DateTimeField()),
-                ('last_at', models.DateTimeField()),
-                ('content_version', models.PositiveIntegerField(default=0)),
-                ('assessed_version', models.PositiveIntegerField(default=0)),
-                ('touched_by', models.BigIntegerField(null=True)),
-                ('user_hash', models.CharField(default='', max_length=32)),
-                ('agent', models.CharField(default='', max_length=200)),
-                ('channel', models.CharField(default='', max_length=100)),
-                ('variant', models.CharField(default='', max_length=100)),
-                ('prompt_version', models.CharField(default='', max_length=100)),
-                ('assignment_id', models.CharField(default='', max_length=100)),
-                ('model', models.CharField(default='', max_length=100)),
-                ('environment', models.CharField(default='', max_length=50)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
-                ('metadata', models.JSONField(default=dict)),
-                ('application', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.application')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("session_id", models.TextField()),
+                ("captured_on", models.DateField()),
+                ("started_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
+                ("content_version", models.PositiveIntegerField(default=0)),
+                ("assessed_version", models.PositiveIntegerField(default=0)),
+                ("touched_by", models.BigIntegerField(null=True)),
+                ("user_hash", models.CharField(default="", max_length=32)),
+                ("agent", models.CharField(default="", max_length=200)),
+                ("channel", models.CharField(default="", max_length=100)),
+                ("variant", models.CharField(default="", max_length=100)),
+                ("prompt_version", models.CharField(default="", max_length=100)),
+                ("assignment_id", models.CharField(default="", max_length=100)),
+                ("model", models.CharField(default="", max_length=100)),
+                ("environment", models.CharField(default="", max_length=50)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),
+                ),
+                ("metadata", models.JSONField(default=dict)),
+                (
+                    "application",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="organizations.application",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Outcome',
+            name="Outcome",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(max_length=200)),
-                ('session_id', models.TextField(default='')),
-                ('unit_hash', models.CharField(default='', max_length=32)),
-                ('metric', models.CharField(max_length=100)),
-                ('value', models.JSONField(null=True)),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=14, null=True)),
-                ('occurred_at', models.DateTimeField()),
-                ('application', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.application')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("external_id", models.CharField(max_length=200)),
+                ("session_id", models.TextField(default="")),
+                ("unit_hash", models.CharField(default="", max_length=32)),
+                ("metric", models.CharField(max_length=100)),
+                ("value", models.JSONField(null=True)),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=14, null=True)),
+                ("occurred_at", models.DateTimeField()),
+                (
+                    "application",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="organizations.application",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RejectedLine',
+            name="RejectedLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('line', models.PositiveIntegerField()),
-                ('code', models.CharField(max_length=40)),
-                ('detail', models.CharField(max_length=500)),
-                ('batch', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='ingestion.batch')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("line", models.PositiveIntegerField()),
+                ("code", models.CharField(max_length=40)),
+                ("detail", models.CharField(max_length=500)),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="ingestion.batch",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(fields=['organization', '-received_at', '-id'], name='batches_of_organization'),
+            model_name="batch",
+            index=models.Index(fields=["organization", "-received_at", "-id"], name="batches_of_organization"),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.UniqueConstraint(fields=('organization', 'public_id'), name='a_batch_id_names_one_batch'),
+            model_name="batch",
+            constraint=models.UniqueConstraint(fields=("organization", "public_id"), name="a_batch_id_names_one_batch"),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_key', ''), _negated=True), fields=('organization', 'application', 'idempotency_key'), name='an_idempotency_key_makes_one_batch'),
+            model_name="batch",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("idempotency_key", ""), _negated=True),
+                fields=("organization", "application", "idempotency_key"),
+                name="an_idempotency_key_makes_one_batch",
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['organization', 'application', '-started_at', '-id'], name='conversations_by_time'),
+            model_name="conversation",
+            index=models.Index(
+                fields=["organization", "application", "-started_at", "-id"], name="conversations_by_time"
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['organization', 'captured_on', 'id'], name='conversations_by_capture'),
+            model_name="conversation",
+            index=models.Index(fields=["organization", "captured_on", "id"], name="conversations_by_capture"),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(condition=models.Q(('assessed_version__lt', models.F('content_version'))), fields=['organization', 'application', 'id'], name='conversations_unassessed'),
+            model_name="conversation",
+            index=models.Index(
+                condition=models.Q(("assessed_version__lt", models.F("content_version"))),
+                fields=["organization", "application", "id"],
+                name="conversations_unassessed",
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['organization', 'touched_by'], name='conversations_by_batch'),
+            model_name="conversation",
+            index=models.Index(fields=["organization", "touched_by"], name="conversations_by_batch"),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(fields=('organization', 'application', 'session_id'), name='a_session_is_one_conversation'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "application", "session_id"), name="a_session_is_one_conversation"
+            ),
         ),
         migrations.AddIndex(
-            model_name='outcome',
-            index=models.Index(fields=['organization', 'application', 'session_id'], name='outcomes_of_session'),
+            model_name="outcome",
+            index=models.Index(fields=["organization", "application", "session_id"], name="outcomes_of_session"),
         ),
         migrations.AddConstraint(
-            model_name='outcome',
-            constraint=models.UniqueConstraint(fields=('organization', 'application', 'external_id'), name='an_outcome_is_told_once'),
+            model_name="outcome",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "application", "external_id"), name="an_outcome_is_told_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rejectedline',
-            constraint=models.UniqueConstraint(fields=('organization', 'batch', 'line'), name='a_line_is_rejected_once'),
+            model_name="rejectedline",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "batch", "line"), name="a_line_is_rejected_once"
+            ),
         ),
     ]

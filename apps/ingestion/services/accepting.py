@@ -57,9 +57,7 @@ def accept(
     """
     parsed = parse(body, format_name=format_name, at=at)
     rejected = [{"line": e.line, "code": e.code, "detail": e.detail} for e in parsed.errors]
-    warnings = [
-        {"line": w.line, "code": w.code, "detail": w.detail, "count": w.count} for w in parsed.warnings
-    ]
+    warnings = [{"line": w.line, "code": w.code, "detail": w.detail, "count": w.count} for w in parsed.warnings]
     if not parsed.messages:
         return Acceptance(None, 0, set(), rejected, warnings)
     messages = _redacted(parsed, organization)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 import zstandard
@@ -51,7 +52,7 @@ ON CONFLICT (organization_id, application_id, session_id) DO UPDATE SET
     assignment_id = coalesce(nullif(excluded.assignment_id, ''), c.assignment_id),
     model = coalesce(nullif(excluded.model, ''), c.model),
     environment = coalesce(nullif(excluded.environment, ''), c.environment),
-    tags = (SELECT array_agg(DISTINCT tag ORDER BY tag) FROM unnest(c.tags || excluded.tags) tag),
+    tags = coalesce((SELECT array_agg(DISTINCT t ORDER BY t) FROM unnest(c.tags || excluded.tags) t), '{}'),
     metadata = c.metadata || excluded.metadata
 """
 
@@ -97,7 +98,7 @@ def decode_payload(payload: bytes) -> list[StoredMessage]:
 def _write(batch: Batch, messages: list[StoredMessage], captured_on: date) -> tuple[int, int]:
     """Write the messages; return how many sessions they belong to and how many of them were new."""
     sessions = group_into_sessions(messages)
-    parameters = {
+    parameters: dict[str, Any] = {
         "organization": batch.organization_id,
         "application": batch.application_id,
         "captured_on": captured_on,
@@ -128,7 +129,9 @@ def _write(batch: Batch, messages: list[StoredMessage], captured_on: date) -> tu
         )
         cursor.execute(_UPSERT_CONVERSATIONS, parameters)
         cursor.execute(_INSERT_MESSAGES, parameters)
-        return len(sessions), sum(row[0] for row in cursor.fetchall())
+        added = sum(row[0] for row in cursor.fetchall())
+        cursor.execute("DROP TABLE incoming_session, incoming_message")
+        return len(sessions), added
 
 
 def _copy(cursor: object, table: str, types: list[str], rows: Iterable[tuple[object, ...]]) -> None:

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.dateparse import parse_datetime
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -77,7 +78,7 @@ class OrganizationView(APIView):
         """
         bound = self.principal.application_id
         if bound is not None:
-            application = Application.objects.filter(id=bound).first()
+            application: Application | None = Application.objects.filter(id=bound).first()
             if application is None or (slug and slug != application.slug):
                 raise Problem(404, "not_found", "There is no such application for this key.")
             return application
@@ -88,9 +89,7 @@ class OrganizationView(APIView):
             if not _is_slug(slug):
                 raise Problem(422, "bad_application", "An application is named by letters, digits, - and _.")
             organization = self.principal.organization
-            return services.ensure_application(
-                organization_id=organization.id, slug=slug, at=clock.now(organization)
-            )
+            return services.ensure_application(organization_id=organization.id, slug=slug, at=clock.now(organization))
         if application is None:
             raise Problem(404, "not_found", "There is no such application in this organization.")
         return application

@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,83 +16,175 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('sandbox', models.BooleanField(default=False)),
-                ('clock_at', models.DateTimeField(blank=True, null=True)),
-                ('zone', models.CharField(default='UTC', max_length=64)),
-                ('currency', models.CharField(default='USD', max_length=3)),
-                ('redaction', models.CharField(choices=[('off', 'Off'), ('mask', 'Mask'), ('drop', 'Drop')], default='mask', max_length=8)),
-                ('retention_days', models.PositiveSmallIntegerField(default=30)),
-                ('secret', encrypted_fields.fields.EncryptedTextField()),
-                ('created_at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slug", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=200)),
+                ("sandbox", models.BooleanField(default=False)),
+                ("clock_at", models.DateTimeField(blank=True, null=True)),
+                ("zone", models.CharField(default="UTC", max_length=64)),
+                ("currency", models.CharField(default="USD", max_length=3)),
+                (
+                    "redaction",
+                    models.CharField(
+                        choices=[("off", "Off"), ("mask", "Mask"), ("drop", "Drop")], default="mask", max_length=8
+                    ),
+                ),
+                ("retention_days", models.PositiveSmallIntegerField(default=30)),
+                ("secret", encrypted_fields.fields.EncryptedTextField()),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('sandbox', True), ('clock_at', None), _connector='OR'), name='only_a_sandbox_moves_its_clock'), models.CheckConstraint(condition=models.Q(('retention_days__gte', 1)), name='retention_is_at_least_a_day')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("sandbox", True), ("clock_at", None), _connector="OR"),
+                        name="only_a_sandbox_moves_its_clock",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("retention_days__gte", 1)), name="retention_is_at_least_a_day"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Application',
+            name="Application",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=100)),
-                ('name', models.CharField(max_length=200)),
-                ('environment', models.CharField(default='production', max_length=16)),
-                ('profile', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField()),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slug", models.SlugField(max_length=100)),
+                ("name", models.CharField(max_length=200)),
+                ("environment", models.CharField(default="production", max_length=16)),
+                ("profile", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('prefix', models.CharField(max_length=8, unique=True)),
-                ('sha256', models.CharField(max_length=64)),
-                ('name', models.CharField(default='', max_length=100)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('ingest', 'Ingest'), ('read', 'Read'), ('prompts', 'Prompts'), ('experiments', 'Experiments'), ('guardrails', 'Guardrails'), ('reports', 'Reports'), ('admin', 'Admin')], max_length=16), size=None)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('application', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.application')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("prefix", models.CharField(max_length=8, unique=True)),
+                ("sha256", models.CharField(max_length=64)),
+                ("name", models.CharField(default="", max_length=100)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("ingest", "Ingest"),
+                                ("read", "Read"),
+                                ("prompts", "Prompts"),
+                                ("experiments", "Experiments"),
+                                ("guardrails", "Guardrails"),
+                                ("reports", "Reports"),
+                                ("admin", "Admin"),
+                            ],
+                            max_length=16,
+                        ),
+                        size=None,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "application",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="organizations.application",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Admin'), ('analyst', 'Analyst'), ('viewer', 'Viewer'), ('executive', 'Executive')], max_length=16)),
-                ('team', models.CharField(choices=[('security', 'Security'), ('product', 'Product'), ('engineering', 'Engineering'), ('business', 'Business')], default='product', max_length=16)),
-                ('created_at', models.DateTimeField()),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "Owner"),
+                            ("admin", "Admin"),
+                            ("analyst", "Analyst"),
+                            ("viewer", "Viewer"),
+                            ("executive", "Executive"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "team",
+                    models.CharField(
+                        choices=[
+                            ("security", "Security"),
+                            ("product", "Product"),
+                            ("engineering", "Engineering"),
+                            ("business", "Business"),
+                        ],
+                        default="product",
+                        max_length=16,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization', 'user'), name='a_person_is_in_an_organization_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "user"), name="a_person_is_in_an_organization_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('actor', models.CharField(max_length=254)),
-                ('action', models.CharField(max_length=64)),
-                ('subject', models.CharField(max_length=200)),
-                ('detail', models.JSONField(default=dict)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                ("actor", models.CharField(max_length=254)),
+                ("action", models.CharField(max_length=64)),
+                ("subject", models.CharField(max_length=200)),
+                ("detail", models.JSONField(default=dict)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['organization', '-at', '-id'], name='audit_of_organization')],
+                "indexes": [models.Index(fields=["organization", "-at", "-id"], name="audit_of_organization")],
             },
         ),
         migrations.AddConstraint(
-            model_name='application',
-            constraint=models.UniqueConstraint(fields=('organization', 'slug'), name='an_application_slug_is_used_once'),
+            model_name="application",
+            constraint=models.UniqueConstraint(
+                fields=("organization", "slug"), name="an_application_slug_is_used_once"
+            ),
         ),
     ]

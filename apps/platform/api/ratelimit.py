@@ -46,7 +46,7 @@ def take_token(organization_id: int, key: str, rate_class: str) -> None:
     arguments = [clock.wall().timestamp(), rate, burst, rate * ORGANIZATION_SHARE, burst * ORGANIZATION_SHARE]
     keys = [f"rate:{rate_class}:key:{key}", f"rate:{rate_class}:organization:{organization_id}"]
     try:
-        wait_ms = int(_client().eval(_TAKE, 2, *keys, *arguments))  # type: ignore[arg-type,misc]
+        wait_ms = int(_client().eval(_TAKE, 2, *keys, *arguments))
     except redis.RedisError:
         return
     if wait_ms:

@@ -5,49 +5,64 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('organizations', '0001_initial'),
+        ("organizations", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='IdempotencyRecord',
+            name="IdempotencyRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('endpoint', models.CharField(max_length=64)),
-                ('key', models.CharField(max_length=255)),
-                ('body_hash', models.BinaryField(max_length=32)),
-                ('response', models.JSONField(null=True)),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('lease_until', models.DateTimeField()),
-                ('created_at', models.DateTimeField()),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("endpoint", models.CharField(max_length=64)),
+                ("key", models.CharField(max_length=255)),
+                ("body_hash", models.BinaryField(max_length=32)),
+                ("response", models.JSONField(null=True)),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("lease_until", models.DateTimeField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization', 'endpoint', 'key'), name='a_key_has_one_answer')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "endpoint", "key"), name="a_key_has_one_answer")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='WorkItem',
+            name="WorkItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=64)),
-                ('key', models.CharField(max_length=128)),
-                ('created_at', models.DateTimeField()),
-                ('due_at', models.DateTimeField()),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('lease_token', models.CharField(default='', max_length=32)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('again', models.BooleanField(default=False)),
-                ('parked_reason', models.TextField(default='')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='organizations.organization')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(max_length=64)),
+                ("key", models.CharField(max_length=128)),
+                ("created_at", models.DateTimeField()),
+                ("due_at", models.DateTimeField()),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("lease_token", models.CharField(default="", max_length=32)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("again", models.BooleanField(default=False)),
+                ("parked_reason", models.TextField(default="")),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="organizations.organization"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('parked_reason', '')), fields=['due_at'], name='work_waiting')],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'kind', 'key'), name='work_is_asked_for_once')],
+                "indexes": [
+                    models.Index(condition=models.Q(("parked_reason", "")), fields=["due_at"], name="work_waiting")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "kind", "key"), name="work_is_asked_for_once")
+                ],
             },
         ),
     ]

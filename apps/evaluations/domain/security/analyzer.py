@@ -82,7 +82,7 @@ class SecurityAnalyzer:
             kind, severity, rule, taxonomy, start, end = claimed or "prompt_injection", "high", "metadata@1", (), 0, 0
         told = message.metadata.get("severity")
         if isinstance(told, str) and told in _SEVERITIES:
-            severity = told  # type: ignore[assignment]
+            severity = told
         return Incident(
             type=kind,
             severity=severity,
@@ -111,9 +111,7 @@ class SecurityAnalyzer:
                 return found, (provenance,)
         return [], ()
 
-    def _faults(
-        self, message: Message, index: int, secrets: outcomes.Secrets, said_by_user: str
-    ) -> list[Incident]:
+    def _faults(self, message: Message, index: int, secrets: outcomes.Secrets, said_by_user: str) -> list[Incident]:
         outcome: OutcomeWord = "succeeded"
         found = []
         for kind, severity, explanation in outcomes.faults(message, secrets, said_by_user):

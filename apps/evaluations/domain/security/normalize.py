@@ -17,9 +17,10 @@ _TAGS = {0xE0000 + code: chr(code) for code in range(0x20, 0x7F)}
 _LOOK_ALIKES = str.maketrans(
     "аеорсухівԁһјɡνοιαρτκΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕКМНОРСТХ", "aeopcyxibdhjgvoiaptkABEZHIKMNOPTYXABEKMHOPCTX"
 )
-_LEET = str.maketrans("013457@$", "oleastas")
+# 1 stands for i as often as for l.
+_LEETS = tuple(str.maketrans("013457@$", f"o{one}eastas") for one in "il")
 _SPACED = re.compile(r"\b(?:[A-Za-z][ .\-_*]){4,}[A-Za-z]\b")
-_LEETED = re.compile(r"[A-Za-z]+[013457@$]+[A-Za-z013457@$]+")
+_LEETED = re.compile(r"[A-Za-z][013457@$][A-Za-z]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 _HEX = re.compile(r"\b(?:[0-9a-fA-F]{2}[ ]?){12,}\b")
 _LONGEST = 20_000
@@ -42,13 +43,12 @@ def disguises(text: str) -> list[tuple[str, str]]:
     if _SPACED.search(text):
         found.append(("spaced", _SPACED.sub(lambda m: re.sub(r"[ .\-_*]", "", m.group()), text)))
     if _LEETED.search(text):
-        found.append(("leet", text.translate(_LEET)))
+        found += [("leet", text.translate(table)) for table in _LEETS]
     for match in list(_BASE64.finditer(text))[:5]:
         if decoded := _printable(_unbase64(match.group())):
             found.append(("base64", decoded))
     for match in list(_HEX.finditer(text))[:5]:
-        if decoded := _printable(bytes.fromhex(match.group().replace(" ", "")[: len(match.group()) // 2 * 2])
-                                 if len(match.group().replace(" ", "")) % 2 == 0 else b""):  # fmt: skip
+        if decoded := _printable(_unhex(match.group())):
             found.append(("hex", decoded))
     if not _TELLTALE.search(text):
         for provenance, candidate in (("rot13", codecs.encode(text, "rot13")), ("reversed", text[::-1])):
@@ -61,6 +61,13 @@ def _unbase64(text: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
+        return b""
+
+
+def _unhex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
         return b""
 
 

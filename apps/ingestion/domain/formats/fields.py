@@ -52,8 +52,7 @@ def clean_value(value: Any, line: int, remarks: Remarks, depth: int = 1) -> Any:
         raise Rejected("too_deep", f"nested deeper than {MAX_DEPTH}")
     if isinstance(value, dict):
         return {
-            clean_text(key, line, remarks): clean_value(inner, line, remarks, depth + 1)
-            for key, inner in value.items()
+            clean_text(key, line, remarks): clean_value(inner, line, remarks, depth + 1) for key, inner in value.items()
         }
     if isinstance(value, list):
         return [clean_value(inner, line, remarks, depth + 1) for inner in value]

@@ -25,7 +25,12 @@ FORMATS: dict[str, Reader] = {
     "conversations": records.read_conversation,
     "openai": records.read_openai,
 }
-_NAMES = {"jsonl": "messages", "message-per-line": "messages", "conversation": "conversations", **{k: k for k in FORMATS}}
+_NAMES = {
+    "jsonl": "messages",
+    "message-per-line": "messages",
+    "conversation": "conversations",
+    **{k: k for k in FORMATS},
+}
 _decode = msgspec.json.Decoder().decode
 _LONG_INTEGER = re.compile(rb"(?<![\d.eE])-?\d{400,}")
 
@@ -134,7 +139,8 @@ def _whole_document(body: bytes) -> list[Any] | None:
     if isinstance(document, list):
         return document
     if isinstance(document, dict) and isinstance(document.get("records"), list):
-        return document["records"]
+        records_found: list[Any] = document["records"]
+        return records_found
     return None
 
 

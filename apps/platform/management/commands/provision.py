@@ -13,4 +13,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
-        grant_privileges(settings.DATABASES["default"]["USER"])
+        grant_privileges(str(settings.DATABASES["default"]["USER"]))

@@ -1,0 +1,28 @@
+"""The suite runs on the product's own PostgreSQL and Valkey: the owner makes the schema, tests connect as run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: pytest.FixtureRequest) -> None:
+    """Use the fresh cluster's own database: migrated by the owner, used by the run role."""
+    from django.core.management import call_command
+
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        call_command("provision", verbosity=0)
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that commits for real; the owner empties every table afterwards."""
+    from django.db import connections
+
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        yield
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("TRUNCATE organizations_organization, auth_user, platform_workitem CASCADE")
+        connections.close_all()
