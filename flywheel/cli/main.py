@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from flywheel.cli import analyze, createkey, doctor, up
+from flywheel.cli import analyze, createkey, demo, doctor, up
 from flywheel.embedded.environment import AlreadyRunning
 
-_COMMANDS = (up, analyze, createkey, doctor)
+_COMMANDS = (up, demo, analyze, createkey, doctor)
 BAD_USAGE = 2
 
 
