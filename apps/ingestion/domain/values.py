@@ -9,14 +9,7 @@ import msgspec
 
 
 class ParsedMessage(msgspec.Struct, frozen=True, gc=False):
-    """One accepted message.
-
-    ``line`` is the 1-based physical line (or the record's number in a JSON document), ``position`` the message's place
-    in its push. ``sent_at`` is aware and in UTC; where the client sent no time it is the time of the push, with a
-    warning. ``sent_at_raw`` is the timestamp as it was sent, empty without one. ``metadata`` has canonical names
-    (agent → agent_id) and keeps values of every JSON type; the user stands in ``user_id`` alone.
-    ``in_history`` says that the line told the whole conversation so far, so an earlier push may have told this already.
-    """
+    """One accepted message. ``sent_at`` is aware; ``sent_at_raw`` is the timestamp as the client wrote it."""
 
     line: int
     position: int
@@ -28,52 +21,30 @@ class ParsedMessage(msgspec.Struct, frozen=True, gc=False):
     user_id: str = ""
     client_message_id: str = ""
     metadata: dict[str, Any] = {}
-    in_history: bool = False
 
 
 class LineError(msgspec.Struct, frozen=True):
-    """A rejected line: its 1-based number, a stable code, what is wrong in words, and its masked beginning."""
+    """A rejected line: its 1-based number, a stable code, and what is wrong in words."""
 
     line: int
     code: str
     detail: str
-    excerpt: str = ""
 
 
 class LineWarning(msgspec.Struct, frozen=True):
-    """Something accepted with a remark; ``line`` is the first of ``count`` places, None when it is about the whole."""
+    """Something accepted with a remark; ``line`` is the first of ``count`` such lines."""
 
-    line: int | None
+    line: int
     code: str
     detail: str
     count: int
 
 
 class ParsedBatch(msgspec.Struct, frozen=True):
-    """What a push holds. ``lines_accepted`` counts lines (or records), not messages.
-
-    ``format`` is the format of its first record. ``whole_history`` says that some messages are ``in_history``.
-    """
+    """What a push holds. ``lines_accepted`` counts lines (or records), not messages."""
 
     format: str
     messages: list[ParsedMessage]
     errors: list[LineError]
     warnings: list[LineWarning]
     lines_accepted: int
-    whole_history: bool = False
-
-
-class ConversationFields(msgspec.Struct, frozen=True):
-    """What a session's messages say about the conversation as a whole; empty text where they say nothing."""
-
-    user_id: str
-    agent_id: str
-    channel: str
-    variant: str
-    prompt_name: str
-    prompt_version: str
-    assignment_id: str
-    model: str
-    environment: str
-    tags: list[str]
-    metadata: dict[str, Any]
