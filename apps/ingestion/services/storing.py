@@ -7,7 +7,7 @@ that two workers with overlapping sessions wait for one another instead of deadl
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -144,9 +144,3 @@ def _copy(cursor: object, table: str, types: list[str], rows: Iterable[tuple[obj
 def mark_analyzed(*, batch_id: str) -> None:
     """Say that everything the batch brought is analyzed. Call inside tenant(...)."""
     Batch.objects.filter(public_id=batch_id, status=Batch.Status.STORED).update(status=Batch.Status.ANALYZED)
-
-
-def give_up(*, organization_id: int, batch_id: str, at: datetime) -> None:
-    """Mark a batch as failed after its work was parked; its payload stays, and re-drive takes it up again."""
-    with tenant(organization_id):
-        Batch.objects.filter(public_id=batch_id, status=Batch.Status.PENDING).update(status=Batch.Status.FAILED)
