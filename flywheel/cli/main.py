@@ -10,13 +10,18 @@ from pathlib import Path
 
 from flywheel.cli import analyze, createkey, demo, doctor, up
 from flywheel.embedded.environment import AlreadyRunning
+from flywheel.embedded.process import interrupt_on_sigterm
 
 _COMMANDS = (up, demo, analyze, createkey, doctor)
 BAD_USAGE = 2
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand and return its exit code: 0, 100 when --fail-on holds, 2 for bad usage or input."""
+    """Run one subcommand and return its exit code: 0, 100 when --fail-on holds, 2 for bad usage or input.
+
+    Interrupted by Ctrl-C or SIGTERM: 130, but 0 for `up`, whose only end this is.
+    """
     parser = argparse.ArgumentParser(prog="flywheel", description="Turn production conversations into improvements.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _COMMANDS:
@@ -29,10 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         subparser.set_defaults(run=command.run)
     options = parser.parse_args(arguments)
+    interrupt_on_sigterm()
     try:
         return int(options.run(options))
     except (AlreadyRunning, FileNotFoundError, RuntimeError, TimeoutError) as error:
         print(f"flywheel: {error}", file=sys.stderr)
         return BAD_USAGE
     except KeyboardInterrupt:
-        return 130
+        return 0 if options.command == "up" else INTERRUPTED

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.embedded.postgres import Postgres
+from flywheel.embedded.process import undisturbed
 from flywheel.embedded.valkey import Valkey
 
 
@@ -78,11 +79,12 @@ def prepare(data_dir: Path, *, attach: bool = True) -> Iterator[Environment]:
             _start(environment, data_dir)
             yield environment
         finally:
-            state_path(data_dir).unlink(missing_ok=True)
-            if environment.valkey is not None:
-                environment.valkey.stop()
-            if environment.postgres is not None:
-                environment.postgres.stop()
+            with undisturbed():
+                state_path(data_dir).unlink(missing_ok=True)
+                if environment.valkey is not None:
+                    environment.valkey.stop()
+                if environment.postgres is not None:
+                    environment.postgres.stop()
     finally:
         os.close(lock)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flywheel.embedded.environment import Environment, prepare, say_running
-from flywheel.embedded.process import die_with_parent
+from flywheel.embedded.process import die_with_parent, undisturbed
 
 READY_WITHIN_S = 60
 STOP_WITHIN_S = 12
@@ -139,7 +139,8 @@ def running(data_dir: Path, *, host: str = "127.0.0.1", port: int = 8000, worker
             say_running(data_dir, environment)
             yield supervisor
         finally:
-            supervisor.stop()
+            with undisturbed():
+                supervisor.stop()
 
 
 @dataclass

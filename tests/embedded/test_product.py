@@ -46,7 +46,7 @@ class Product:
         command = [sys.executable, "-m", "flywheel.cli", "up", "--port", str(self.port), "--data-dir", str(data_dir)]
         self.process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        assert "API" in self.process.stdout.readline()
+        self.first_line = self.process.stdout.readline()
 
     def key(self, *scopes: str) -> str:
         arguments = [part for scope in scopes for part in ("--scope", scope)]
@@ -72,7 +72,8 @@ class Product:
 
     def stop(self) -> None:
         self.process.terminate()
-        assert self.process.wait(30) == 0
+        self.process.communicate(timeout=30)
+        assert self.process.returncode == 0
 
 
 @pytest.fixture
@@ -86,11 +87,10 @@ def data_dir() -> Iterator[Path]:
 @pytest.fixture
 def product(data_dir: Path) -> Iterator[Product]:
     running = Product(data_dir)
+    assert "API" in running.first_line
     yield running
     if running.process.poll() is None:
         running.stop()
-    assert running.process.stdout is not None
-    running.process.stdout.close()
 
 
 def test_nothing_accepted_is_lost_or_doubled_whatever_is_killed(product: Product) -> None:
@@ -121,8 +121,21 @@ def test_a_stopped_or_killed_product_leaves_no_process_behind(product: Product) 
     wait_for(lambda: not product.pids("bin/postgres") and not product.pids("gunicorn"), 20)
     again = Product(product.data_dir)
     again.stop()
-    again.process.communicate()
     assert product.pids("bin/postgres") == []
+
+
+@pytest.mark.parametrize("after_s", [0, 1, 3])
+def test_a_stop_during_the_start_is_as_clean(data_dir: Path, after_s: float) -> None:
+    command = [sys.executable, "-m", "flywheel.cli", "up", "--port", str(free_port()), "--data-dir", str(data_dir)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        wait_for((data_dir / "lock").exists, 20)
+        time.sleep(after_s)
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+
+    assert (process.returncode, errors) == (0, b"")
 
 
 def test_a_second_start_on_the_same_data_says_who_holds_it(product: Product) -> None:
