@@ -1,84 +1,85 @@
-"""A small client of the public API: pushes logs in batches, waits until they are analyzed, reads figures."""
+"""A small client of the public API: one call at a time, repeated while the product asks for patience."""
 
 from __future__ import annotations
 
-import gzip
+import http.client
 import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from http.client import HTTPException
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
-LINES_A_PUSH = 5_000
-_TRIES = 8
+_LONGEST_PAUSE = 30.0
+# 409: another try under the same Idempotency-Key is under way. The others pass as well.
+_PASSING = frozenset({409, 429, 502, 503, 504})
 
 
 class ApiError(RuntimeError):
-    """The API refused a call; the message is its problem's detail."""
+    """The API refused a call; the message is its problem's detail, ``status`` and ``body`` what it answered."""
+
+    def __init__(self, words: str, status: int, body: bytes) -> None:
+        super().__init__(words)
+        self.status = status
+        self.body = body
 
 
-@dataclass
+@dataclass(frozen=True)
 class Client:
-    """Calls one product with one key."""
+    """Calls one product with one key. Threads may share it.
+
+    ``patience`` is how many seconds of pauses a call may take altogether: more than the minute for which the product
+    keeps an Idempotency-Key reserved after a process of it was killed. ``pause`` does the waiting.
+    """
 
     url: str
     key: str
-    batches: list[str] = field(default_factory=list)
-    accepted: int = 0
-
-    def push(self, records: Iterable[list[dict[str, Any]]], application: str) -> None:
-        """Push sessions (lists of records), several in a batch; repeats a push that met 429, 503 or no server."""
-        for number, lines in enumerate(_batches(records)):
-            body = gzip.compress("\n".join(lines).encode(), 1)
-            answer = self.call(
-                "POST", f"/api/v1/logs?application={application}", body,
-                {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip",
-                 "Idempotency-Key": f"push-{number}-{len(body)}"},
-            )  # fmt: skip
-            self.batches.append(answer["batch_id"])
-            self.accepted += answer["accepted"]
-
-    def wait(self) -> dict[str, int]:
-        """Wait until everything pushed is analyzed; return how many conversations and messages were stored."""
-        totals = {"conversations": 0, "messages": 0}
-        for batch_id in self.batches:
-            while (batch := self.call("GET", f"/api/v1/batches/{batch_id}"))["status"] != "analyzed":
-                if batch["status"] == "failed":
-                    raise ApiError(f"batch {batch_id} could not be stored")
-                time.sleep(0.2)
-            totals = {name: totals[name] + batch[name] for name in totals}
-        return totals
+    patience: float = 90.0
+    timeout: float = 60.0
+    pause: Callable[[float], None] = time.sleep
 
     def call(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
-        """Make one call and return its JSON. Raises ApiError."""
-        for attempt in range(_TRIES):
-            request = urllib.request.Request(  # noqa: S310 - the product's own loopback address
-                self.url + path, data=body, method=method,
-                headers={"Authorization": f"Bearer {self.key}", **(headers or {})},
-            )  # fmt: skip
+        """Make one call and return its JSON.
+
+        Repeats it, with growing pauses or as Retry-After says, while the answer is 409 with Retry-After, 429, 502,
+        503, 504 or there is none: so an unsafe call needs an Idempotency-Key. Raises ApiError, or OSError when no
+        server answers in the end.
+        """
+        request = urllib.request.Request(  # noqa: S310 - the address is the caller's own product
+            self.url.rstrip("/") + path,
+            data=body,
+            method=method,
+            headers={"Authorization": f"Bearer {self.key}", **(headers or {})},
+        )
+        waited = 0.0
+        for attempt in count():
+            asked = None
             try:
-                with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+                with urllib.request.urlopen(request, timeout=self.timeout) as answer:  # noqa: S310
                     return json.load(answer)
             except urllib.error.HTTPError as error:
-                if error.code not in {429, 503} or attempt == _TRIES - 1:
-                    raise ApiError(f"{method} {path}: {error.code} {error.read().decode()[:500]}") from error
-                time.sleep(float(error.headers.get("Retry-After", "1")))
-            except (urllib.error.URLError, HTTPException, ConnectionError, TimeoutError):
-                if attempt == _TRIES - 1:
-                    raise
-                time.sleep(0.5 * 2**attempt)
-        raise ApiError(f"{method} {path}: no answer")
+                with error:
+                    content = error.read()
+                asked = error.headers.get("Retry-After")
+                passes = error.code in _PASSING and (error.code != 409 or asked is not None)
+                if waited >= self.patience or not passes:
+                    words = f"{method} {path}: {error.code} {content.decode(errors='replace')[:500]}"
+                    raise ApiError(words, error.code, content) from error
+            except (OSError, http.client.HTTPException) as error:
+                if waited >= self.patience:
+                    raise OSError(f"{method} {path}: no answer from {self.url}: {error}") from error
+            seconds = _pause(attempt, asked)
+            waited += seconds
+            self.pause(seconds)
+        raise AssertionError("count() does not end")
 
 
-def _batches(records: Iterable[list[dict[str, Any]]]) -> Iterator[list[str]]:
-    lines: list[str] = []
-    for session in records:
-        if len(lines) + len(session) > LINES_A_PUSH:
-            yield lines
-            lines = []
-        lines += [json.dumps(record) for record in session]
-    if lines:
-        yield lines
+def _pause(attempt: int, asked: str | None) -> float:
+    growing = 0.25 * 2.0 ** min(attempt, 10)
+    try:
+        wanted = float(asked) if asked is not None else growing
+    except ValueError:  # Retry-After may also be a date, which this product never sends
+        wanted = growing
+    return min(max(wanted, 0.05), _LONGEST_PAUSE)

@@ -51,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
 def _live(product: Supervisor, options: argparse.Namespace) -> dict[str, Any]:
     from apps.demo.client import Client
     from apps.demo.production import simulate_week
+    from apps.demo.prompts import starting_prompts
+    from apps.demo.pusher import push, wait
 
     organization = f"northwind-demo-{options.seed}-{os.getpid()}"
     client = Client(product.url, _make_key(product.environment, organization, options))
@@ -60,23 +62,31 @@ def _live(product: Supervisor, options: argparse.Namespace) -> dict[str, Any]:
     def sessions() -> Any:
         for simulated in simulate_week(seed=options.seed, conversations=options.per_week, start=START):
             truth["conversations"] += 1
-            if simulated.attack:
+            if simulated.truth.is_attack:
                 truth["attacks"] += 1
-                truth["blocked"] += simulated.outcome == "blocked"
-                injected.add(simulated.records[0]["session_id"])
+                truth["blocked"] += simulated.truth.attack_outcome == "blocked"
+                injected.add(simulated.truth.session_id)
             yield simulated.records
 
+    profile = json.dumps({"system_prompt": starting_prompts()["support"]}).encode()
+    client.call(
+        "PUT", f"/api/v1/applications/{APPLICATION}/profile", profile, {"Content-Type": "application/json"}
+    )  # fmt: skip
     began = time.monotonic()
-    client.push(sessions(), APPLICATION)
+    received = push(client, sessions(), application=APPLICATION, clients=2)
     pushed = time.monotonic()
-    stored = client.wait()
+    stored = wait(client, received.batches)
     analyzed = time.monotonic()
     found = _attacked_sessions(client)
     return {
         "key": client.key,
         "truth": truth,
         "measured": client.call("GET", f"/api/v1/metrics?application={APPLICATION}"),
-        "stored": {**stored, "lost": truth["conversations"] - stored["conversations"]},
+        "stored": {
+            "conversations": stored.conversations,
+            "messages": stored.messages,
+            "lost": truth["conversations"] - stored.conversations,
+        },
         "detector": {"found": len(found & injected), "missed": len(injected - found), "false": len(found - injected)},
         "seconds": {"push": round(pushed - began, 1), "analyze": round(analyzed - pushed, 1)},
     }
@@ -85,7 +95,8 @@ def _live(product: Supervisor, options: argparse.Namespace) -> dict[str, Any]:
 def _make_key(environment: Environment, organization: str, options: argparse.Namespace) -> str:
     """Make the demo's key in a process of its own: this one stays a client of the API."""
     command = [sys.executable, "-m", "flywheel.cli", "createkey", "--org", organization, "--sandbox",
-               "--scope", "ingest", "--scope", "read", "--data-dir", str(options.data_dir)]  # fmt: skip
+               "--scope", "ingest", "--scope", "read", "--scope", "admin",
+               "--data-dir", str(options.data_dir)]  # fmt: skip
     done = subprocess.run(command, env=environment.variables, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise RuntimeError(f"making the demo's key failed: {done.stderr[-1000:]}")

@@ -17,6 +17,7 @@ import pytest
 
 from apps.demo.client import Client
 from apps.demo.production import simulate_week
+from apps.demo.pusher import Stored, push, wait
 from flywheel.embedded import free_port
 
 pytestmark = pytest.mark.services
@@ -99,15 +100,15 @@ def test_nothing_accepted_is_lost_or_doubled_whatever_is_killed(product: Product
     messages = sum(len(simulated.records) for simulated in week)
     parts = [[simulated.records for simulated in week[i : i + 300]] for i in range(0, 900, 300)]
 
-    client.push(parts[0], "support")
+    batches = push(client, parts[0], application="support").batches
     product.kill("celery", "worker")
-    client.push(parts[1], "support2")
+    batches += push(client, parts[1], application="support2").batches
     product.kill("gunicorn")
-    client.push(parts[2], "support3")
+    batches += push(client, parts[2], application="support3").batches
     product.kill("bin/postgres", "-D")
-    totals = client.wait()
+    totals = wait(client, batches)
 
-    assert totals == {"conversations": 900, "messages": messages}
+    assert totals == Stored(conversations=900, messages=messages)
     metrics = client.call("GET", "/api/v1/metrics")
     assert (metrics["conversations"], metrics["messages"]) == (900, messages)
 

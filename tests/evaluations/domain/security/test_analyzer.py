@@ -8,10 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.evaluations.domain.intervals import wilson
-from apps.evaluations.domain.security import Rule, SecurityAnalyzer, builtin_rules
-from apps.evaluations.domain.security.normalize import normalize
-from apps.evaluations.domain.security.rules import RuleSet
+from apps.evaluations.domain.security import SecurityAnalyzer
 from apps.evaluations.domain.values import ApplicationProfile, Conversation, Incident, Message
 
 AT = datetime(2026, 11, 2, tzinfo=UTC)
@@ -26,22 +23,6 @@ def analyze(*turns: tuple[str, str] | tuple[str, str, dict[str, Any]]) -> tuple[
         for i, turn in enumerate(turns)
     )
     return ANALYZER.analyze(Conversation("s", messages, AT, AT)).incidents
-
-
-@pytest.mark.parametrize("rule", builtin_rules(), ids=lambda rule: rule.id)
-def test_every_rule_matches_its_examples_and_leaves_the_others_alone(rule: Rule) -> None:
-    alone = RuleSet([rule])
-
-    assert rule.match
-    assert rule.no_match
-    assert [text for text in rule.match if not alone.matching(normalize(text))] == []
-    assert [text for text in rule.no_match if alone.matching(normalize(text))] == []
-
-
-def test_rule_ids_are_used_once() -> None:
-    names = [rule.id for rule in builtin_rules()]
-
-    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize(
@@ -127,13 +108,6 @@ def test_evidence_never_repeats_a_secret() -> None:
     assert "QUAX-1180" not in incidents[0].evidence
 
 
-def test_a_rule_that_re2_refuses_is_named() -> None:
-    broken = Rule("broken", "jailbreak", "low", r"(a)\1", ("aa",), ("b",))
-
-    with pytest.raises(ValueError, match="rule broken"):
-        RuleSet([broken])
-
-
 @given(st.text(max_size=400), st.text(max_size=400))
 def test_any_text_is_analyzed_without_a_fault(question: str, reply: str) -> None:
     result = ANALYZER.analyze(
@@ -141,12 +115,3 @@ def test_any_text_is_analyzed_without_a_fault(question: str, reply: str) -> None
     )
 
     assert 0 <= result.risk_score <= 10
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    [(23, 100, 0.158433, 0.321544), (12, 23, 0.329627, 0.707628), (20, 20, 0.838875, 1.0)],
-)
-def test_wilson_intervals_agree_with_published_values(successes: int, trials: int, low: float, high: float) -> None:
-    assert wilson(successes, trials) == (pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))
-    assert wilson(0, 0) is None
