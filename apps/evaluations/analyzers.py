@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from apps.evaluations.domain import performance
+from apps.evaluations.domain.business import VERSION as BUSINESS_VERSION
+from apps.evaluations.domain.business import BusinessAnalyzer
+from apps.evaluations.domain.quality import VERSION as QUALITY_VERSION
+from apps.evaluations.domain.quality import QualityAnalyzer
 from apps.evaluations.domain.security import VERSION as SECURITY_VERSION
 from apps.evaluations.domain.security import SecurityAnalyzer
-from apps.evaluations.domain.values import ApplicationProfile
+from apps.evaluations.domain.values import ApplicationProfile, Conversation, ConversationResult
 
 SECURITY = "security-analysis"
-VERSIONS = {SECURITY: SECURITY_VERSION}
+QUALITY = "quality-assessment"
+BUSINESS = "business-intelligence"
+PERFORMANCE = "performance-analysis"
+# Whole numbers, so that a newer version is the greater one.
+VERSIONS = {
+    SECURITY: SECURITY_VERSION,
+    QUALITY: QUALITY_VERSION,
+    BUSINESS: BUSINESS_VERSION,
+    PERFORMANCE: performance.VERSION,
+}
+# Under which key a result stands in the API and in reports.
+SECTIONS = {SECURITY: "security", QUALITY: "quality", BUSINESS: "business", PERFORMANCE: "performance"}
 
 
-def security_analyzer(profile: dict[str, Any]) -> SecurityAnalyzer:
-    """Return the analyzer for a stored profile; compiled once for each distinct profile in a process."""
+class Suite:
+    """All built-in analyzers, compiled for one application."""
+
+    def __init__(self, profile: ApplicationProfile) -> None:
+        self._security = SecurityAnalyzer(profile)
+        self._quality = QualityAnalyzer(profile)
+        self._business = BusinessAnalyzer(profile)
+        self._performance = performance.PerformanceAnalyzer(profile)
+
+    def analyze(self, conversation: Conversation, *, at: datetime) -> ConversationResult:
+        """Return what every analyzer says of a conversation as known at ``at``."""
+        return ConversationResult(
+            security=self._security.analyze(conversation),
+            quality=self._quality.analyze(conversation, at=at),
+            business=self._business.analyze(conversation, at=at),
+            performance=self._performance.analyze(conversation),
+        )
+
+
+def suite(profile: dict[str, Any]) -> Suite:
+    """Return the analyzers for a stored profile; compiled once for each distinct profile in a process."""
     return _compile(msgspec.json.encode(profile, order="sorted"))
 
 
 @lru_cache(maxsize=64)
-def _compile(encoded: bytes) -> SecurityAnalyzer:
-    stored = msgspec.json.decode(encoded)
-    profile = ApplicationProfile(
-        system_prompt=stored.get("system_prompt", ""),
-        canaries=tuple(stored.get("canaries", ())),
-        languages=tuple(stored.get("languages", ("en",))),
-    )
-    return SecurityAnalyzer(profile)
+def _compile(encoded: bytes) -> Suite:
+    return Suite(msgspec.json.decode(encoded, type=ApplicationProfile, strict=False))

@@ -19,11 +19,20 @@ class Assessment(TenantModel):
     content_version = models.PositiveIntegerField()
     result = models.JSONField()
     assessed_at = models.DateTimeField()
+    # When a result that depends on time (an assumed resolution, a pending upsell) must be looked at again.
+    settles_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "conversation", "analyzer"], name="an_analyzer_has_one_result"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["organization", "settles_at"],
+                condition=models.Q(settles_at__isnull=False),
+                name="assessments_that_settle",
             ),
         ]
 
@@ -52,6 +61,18 @@ class ConversationFact(TenantModel):
     unit_hash = models.CharField(max_length=32, default="")
     risk_score = models.FloatField(default=0)
     attacks = models.PositiveSmallIntegerField(default=0)
+    attacks_blocked = models.PositiveSmallIntegerField(default=0)
+    attacks_succeeded = models.PositiveSmallIntegerField(default=0)
+    attacks_unclear = models.PositiveSmallIntegerField(default=0)
+    findings = ArrayField(models.TextField(), default=list)
+    quality_score = models.FloatField(null=True)
+    patterns = ArrayField(models.TextField(), default=list)
+    escalated = models.BooleanField(default=False)
+    resolution = models.CharField(max_length=20, default="unknown")
+    upsell = models.CharField(max_length=20, default="none")
+    churn = models.CharField(max_length=20, default="none")
+    enterprise_lead = models.BooleanField(default=False)
+    value = models.DecimalField(max_digits=16, decimal_places=4, default=0)
     fact = models.JSONField()
 
     class Meta:
@@ -62,6 +83,15 @@ class ConversationFact(TenantModel):
             models.Index(fields=["organization", "application", "day", "conversation_id"], name="facts_by_day"),
             models.Index(
                 fields=["organization", "application", "-risk_score", "conversation_id"], name="facts_by_risk"
+            ),
+            models.Index(fields=["organization", "-started_at", "-conversation_id"], name="facts_newest"),
+            models.Index(
+                fields=["organization", "application", "-started_at", "-conversation_id"], name="facts_newest_of_one"
+            ),
+            models.Index(
+                fields=["organization", "application", "quality_score", "conversation_id"],
+                condition=models.Q(quality_score__isnull=False),
+                name="facts_by_quality",
             ),
         ]
 

@@ -30,6 +30,17 @@ def assess_stale(*, organization_id: int, key: str) -> None:
     )
 
 
+@shared_task(name="evaluations.settle", time_limit=600)
+def settle(*, organization_id: int, key: str) -> None:
+    """Assess again what time has settled in one application."""
+    work.perform(
+        "evaluations.settle",
+        organization_id=organization_id,
+        key=key,
+        work=lambda: assessing.settle(organization_id=organization_id, application_id=int(key)),
+    )
+
+
 @shared_task(name="evaluations.roll_up", time_limit=600)
 def roll_up(*, organization_id: int, key: str) -> None:
     """Tally one day of one application again."""

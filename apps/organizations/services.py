@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.organizations.models import ApiKey, Application, AuditEvent, Organization
+from apps.platform import work
 from apps.platform.tenancy import tenant
 
 _PREFIX_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -134,4 +135,7 @@ def move_clock(*, organization_id: int, to: datetime, actor: str, at: datetime) 
         subject=organization.slug,
         to=to.isoformat(),
     )
+    with tenant(organization_id):
+        for application_id in Application.objects.values_list("id", flat=True):
+            work.ask("evaluations.settle", organization_id=organization_id, key=str(application_id))
     return organization

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 def ask(kind: str, *, organization_id: int, key: str, delay: timedelta = timedelta()) -> None:
     """Ask for a piece of work once. ``kind`` is also the name of the Celery task that performs it.
 
-    Asking again while it waits changes nothing; while it runs, it will be done once more afterwards.
+    Asking again while it waits can only make it earlier; while it runs, it will be done once more afterwards.
     """
     at = clock.wall()
     with connection.cursor() as cursor:
@@ -39,7 +39,9 @@ def ask(kind: str, *, organization_id: int, key: str, delay: timedelta = timedel
                 (kind, key, organization_id, created_at, due_at, lease_token, attempts, again, parked_reason)
             VALUES (%s, %s, %s, %s, %s, '', 0, false, '')
             ON CONFLICT (organization_id, kind, key) DO UPDATE
-                SET again = platform_workitem.lease_token <> ''
+                SET again = platform_workitem.lease_token <> '',
+                    due_at = CASE WHEN platform_workitem.lease_token <> '' AND NOT platform_workitem.again
+                        THEN excluded.due_at ELSE LEAST(platform_workitem.due_at, excluded.due_at) END
             """,
             [kind, key, organization_id, at, at + delay],
         )
@@ -115,8 +117,10 @@ def perform(kind: str, *, organization_id: int, key: str, work: Callable[[], Non
         )
         return True
     if not mine.filter(again=False).delete()[0]:
-        mine.update(lease_until=None, lease_token="", attempts=0, due_at=clock.wall())
-        send_hint(kind, organization_id=organization_id, key=key)
+        # Asked for again meanwhile, perhaps for later and by the work itself; what is due later the tick finds.
+        mine.update(lease_until=None, lease_token="", attempts=0)
+        if WorkItem.objects.filter(id=item.id, due_at__lte=clock.wall()).exists():
+            send_hint(kind, organization_id=organization_id, key=key)
     return True
 
 
@@ -125,6 +129,17 @@ def waiting(at: datetime, limit: int = 500) -> list[WorkItem]:
     return list(
         WorkItem.objects.filter(parked_reason="", due_at__lte=at).exclude(lease_until__gt=at).order_by("due_at")[:limit]
     )
+
+
+def waiting_keys(kind: str) -> list[str]:
+    """Return the keys of this kind that wait or are under way in the current organization, parked ones too."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT key FROM platform_workitem WHERE kind = %s"
+            " AND organization_id = current_setting('flywheel.organization')::bigint",
+            [kind],
+        )
+        return [key for (key,) in cursor.fetchall()]
 
 
 def retry_parked(*, organization_id: int, kind: str, key: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any, ClassVar
 
@@ -12,14 +13,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.evaluations import selectors
-from apps.evaluations.analyzers import SECURITY
 from apps.evaluations.selectors import Filters
 from apps.organizations.api.views import OrganizationView
 from apps.platform.api.cursors import decode_cursor, encode_cursor
 from apps.platform.api.problems import Problem
 
 PAGE = 50
-_TEXT_FILTERS = ("agent", "variant", "prompt_version", "model", "tag")
+_TEXT_FILTERS = (
+    "agent", "channel", "variant", "prompt_version", "model", "environment", "tag", "pattern", "finding", "upsell",
+    "churn",
+)  # fmt: skip
 _PARAMETERS = [
     OpenApiParameter(name, str) for name in ("application", "since", "until", "min_risk", "outcome", *_TEXT_FILTERS)
 ]
@@ -29,18 +32,15 @@ def read_filters(view: OrganizationView, request: Request) -> Filters:
     """Return the filters of a query string. Raises 404 for a foreign application, 422 for a bad value."""
     query = request.query_params
     application = view.application(query.get("application") or None)
-    return Filters(
+    filters = Filters(
         application_id=application.id if application else None,
         since=_time(query.get("since"), "since"),
         until=_time(query.get("until"), "until"),
         min_risk=_number(query.get("min_risk")),
         outcome=_choice(query.get("outcome")),
-        agent=query.get("agent") or None,
-        variant=query.get("variant") or None,
-        prompt_version=query.get("prompt_version") or None,
-        model=query.get("model") or None,
-        tag=query.get("tag") or None,
     )
+    named: dict[str, Any] = {name: query[name] for name in _TEXT_FILTERS if query.get(name)}
+    return replace(filters, **named)
 
 
 def _time(text: str | None, name: str) -> datetime | None:
@@ -106,7 +106,7 @@ class ConversationsView(OrganizationView):
                     "agent_id": row.agent or None,
                     "started_at": row.started_at,
                     "messages": row.fact["messages"],
-                    "security": results.get(row.conversation_id),
+                    **results[row.conversation_id],
                 }
                 for row in page
             ],
@@ -145,7 +145,7 @@ class ConversationView(OrganizationView):
                 {"role": m.role, "content": m.content, "timestamp": m.sent_at, "metadata": m.metadata}
                 for m in found.messages
             ],
-            "security": found.results.get(SECURITY),
+            **found.results,
         }
         return Response(body)
 
@@ -155,7 +155,19 @@ class MetricsView(OrganizationView):
 
     scopes: ClassVar[dict[str, str]] = {"GET": "read"}
 
-    @extend_schema(operation_id="readMetrics", parameters=_PARAMETERS, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        operation_id="readMetrics",
+        parameters=[*_PARAMETERS, OpenApiParameter("group_by", str, enum=selectors.GROUPINGS)],
+        responses={200: OpenApiTypes.OBJECT},
+    )
     def get(self, request: Request) -> Response:
-        """Return the metrics of the conversations that pass the filters."""
-        return Response(selectors.read_metrics(read_filters(self, request)))
+        """Return the metrics of the conversations that pass the filters; with ``group_by`` also those of each group."""
+        filters = read_filters(self, request)
+        by = request.query_params.get("group_by") or None
+        if by is not None and by not in selectors.GROUPINGS:
+            raise Problem(422, "bad_grouping", f"`group_by` is one of {', '.join(selectors.GROUPINGS)}.")
+        currency = self.principal.organization.currency
+        body = selectors.read_metrics(filters, currency=currency)
+        if by is not None:
+            body |= {"group_by": by, "groups": selectors.group_metrics(filters, by=by, currency=currency)}
+        return Response(body)

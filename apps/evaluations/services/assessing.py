@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from apps.evaluations.analyzers import SECURITY, VERSIONS, security_analyzer
+from apps.evaluations.analyzers import SECTIONS, VERSIONS, Suite, suite
 from apps.evaluations.domain.facts import Fact, make_fact
-from apps.evaluations.domain.security import SecurityAnalyzer
-from apps.evaluations.domain.values import Conversation, Message, ReportedOutcome, SecurityResult
+from apps.evaluations.domain.values import Conversation, ConversationResult, Message, ReportedOutcome
+from apps.evaluations.models import Assessment
 from apps.ingestion import models as captured
 from apps.ingestion.selectors import read_messages, read_outcomes, unassessed_of_application, unassessed_of_batch
 from apps.ingestion.services.storing import mark_analyzed
@@ -29,27 +29,32 @@ ROLLUP_DELAY = timedelta(seconds=1)
 
 _TEMPORARY = """
 CREATE TEMPORARY TABLE assessed (
-    conversation_id bigint, analyzer text, analyzer_version text, content_version integer, result jsonb
+    conversation_id bigint, analyzer text, analyzer_version text, content_version integer, result jsonb,
+    settles_at timestamptz
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE fact_made (
     conversation_id bigint, content_version integer, session_id text, started_at timestamptz,
     day date, agent text, channel text, variant text, prompt_version text, model text, environment text, tags text[],
-    unit_hash text, risk_score float8, attacks smallint, fact jsonb
+    unit_hash text, risk_score float8, attacks smallint, attacks_blocked smallint, attacks_succeeded smallint,
+    attacks_unclear smallint, findings text[], quality_score float8, patterns text[], escalated boolean,
+    resolution text, upsell text, churn text, enterprise_lead boolean, value numeric, fact jsonb
 ) ON COMMIT DROP
 """
 _WRITE_ASSESSMENTS = """
 INSERT INTO evaluations_assessment AS a
-    (organization_id, conversation_id, analyzer, analyzer_version, content_version, result, assessed_at)
-SELECT %(organization)s, conversation_id, analyzer, analyzer_version, content_version, result, %(at)s
+    (organization_id, conversation_id, analyzer, analyzer_version, content_version, result, assessed_at, settles_at)
+SELECT %(organization)s, conversation_id, analyzer, analyzer_version, content_version, result, %(at)s, settles_at
 FROM assessed ORDER BY conversation_id, analyzer
 ON CONFLICT (organization_id, conversation_id, analyzer) DO UPDATE SET
     analyzer_version = excluded.analyzer_version, content_version = excluded.content_version,
-    result = excluded.result, assessed_at = excluded.assessed_at
-WHERE (excluded.content_version, excluded.analyzer_version) >= (a.content_version, a.analyzer_version)
+    result = excluded.result, assessed_at = excluded.assessed_at, settles_at = excluded.settles_at
+WHERE (excluded.content_version, excluded.analyzer_version::integer)
+    >= (a.content_version, a.analyzer_version::integer)
 """
 _FACT_COLUMNS = (
     "session_id, started_at, day, agent, channel, variant, prompt_version, model, environment, tags, unit_hash, "
-    "risk_score, attacks, fact"
+    "risk_score, attacks, attacks_blocked, attacks_succeeded, attacks_unclear, findings, quality_score, patterns, "
+    "escalated, resolution, upsell, churn, enterprise_lead, value, fact"
 )
 _WRITE_FACTS = f"""
 INSERT INTO evaluations_conversationfact (organization_id, application_id, conversation_id, {_FACT_COLUMNS})
@@ -76,6 +81,32 @@ def assess_stale(*, organization_id: int, application_id: int) -> None:
     _assess_all(organization_id, lambda: unassessed_of_application(application_id, SHARD))
 
 
+def settle(*, organization_id: int, application_id: int) -> None:
+    """Assess again what time has settled, then say when to look next."""
+    organization = Organization.objects.get(id=organization_id)
+    while True:
+        with tenant(organization_id):
+            at = clock.now(organization)
+            shard = _due(application_id, at)
+            if not shard:
+                _ask_to_settle(organization_id, application_id, at)
+                return
+            assess(shard, organization=organization, at=at)
+
+
+def _due(application_id: int, at: datetime) -> list[captured.Conversation]:
+    waiting = Assessment.objects.filter(conversation__application_id=application_id, settles_at__lte=at)
+    ids = waiting.order_by("settles_at").values_list("conversation_id", flat=True)[: len(VERSIONS) * SHARD]
+    return list(captured.Conversation.objects.filter(id__in=set(ids)).order_by("id")[:SHARD])
+
+
+def _ask_to_settle(organization_id: int, application_id: int, at: datetime) -> None:
+    waiting = Assessment.objects.filter(conversation__application_id=application_id, settles_at__gt=at)
+    first = waiting.order_by("settles_at").values_list("settles_at", flat=True).first()
+    if first is not None:
+        work.ask("evaluations.settle", organization_id=organization_id, key=str(application_id), delay=first - at)
+
+
 def _assess_all(organization_id: int, next_shard: Callable[[], list[captured.Conversation]]) -> None:
     organization = Organization.objects.get(id=organization_id)
     while True:
@@ -89,7 +120,7 @@ def _assess_all(organization_id: int, next_shard: Callable[[], list[captured.Con
 def assess(rows: Sequence[captured.Conversation], *, organization: Organization, at: datetime) -> None:
     """Assess these conversations of one application and store what was found. Call inside tenant(...)."""
     application = Application.objects.get(id=rows[0].application_id)
-    results = analyze_all(rows, security_analyzer(application.profile))
+    results = analyze_all(rows, suite(application.profile), at=at)
     _store(rows, results, application_id=application.id, organization_id=organization.id, at=at)
     for day in sorted({fact.day for _, fact in results}):
         work.ask(
@@ -98,9 +129,15 @@ def assess(rows: Sequence[captured.Conversation], *, organization: Organization,
             key=f"{application.id}:{day.isoformat()}",
             delay=ROLLUP_DELAY,
         )
+    settling = [moment for result, _ in results if (moment := _settles_at(result)) is not None]
+    if settling:
+        delay = max(timedelta(seconds=1), min(settling) - at)
+        work.ask("evaluations.settle", organization_id=organization.id, key=str(application.id), delay=delay)
 
 
-def analyze_all(rows: Sequence[captured.Conversation], analyzer: SecurityAnalyzer) -> list[tuple[SecurityResult, Fact]]:
+def analyze_all(
+    rows: Sequence[captured.Conversation], analyzers: Suite, *, at: datetime
+) -> list[tuple[ConversationResult, Fact]]:
     """Read and analyze conversations; one result and one fact each, in the order given."""
     messages, outcomes = read_messages(rows), read_outcomes(rows)
     analyzed = []
@@ -122,14 +159,19 @@ def analyze_all(rows: Sequence[captured.Conversation], analyzer: SecurityAnalyze
             metadata=row.metadata,
             outcomes=tuple(ReportedOutcome(o.metric, o.value, o.amount, o.occurred_at) for o in outcomes[row.id]),
         )
-        result = analyzer.analyze(value)
+        result = analyzers.analyze(value, at=at)
         analyzed.append((result, make_fact(value, result)))
     return analyzed
 
 
+def _settles_at(result: ConversationResult) -> datetime | None:
+    moments = (result.quality.settles_at, result.business.settles_at)
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
 def _store(
     rows: Sequence[captured.Conversation],
-    results: Sequence[tuple[SecurityResult, Fact]],
+    results: Sequence[tuple[ConversationResult, Fact]],
     *,
     application_id: int,
     organization_id: int,
@@ -140,10 +182,14 @@ def _store(
         cursor.execute(_TEMPORARY)
         with cursor.copy("COPY assessed FROM STDIN") as copy:
             for row, (result, _) in zip(rows, results, strict=True):
-                copy.write_row((row.id, SECURITY, VERSIONS[SECURITY], row.content_version, _json(result)))
+                for analyzer, version in VERSIONS.items():
+                    part = getattr(result, SECTIONS[analyzer])
+                    copy.write_row(
+                        (row.id, analyzer, version, row.content_version, _json(part), getattr(part, "settles_at", None))
+                    )
         with cursor.copy("COPY fact_made FROM STDIN") as copy:
-            for row, (result, fact) in zip(rows, results, strict=True):
-                copy.write_row(_fact_row(row, result, fact))
+            for row, (_, fact) in zip(rows, results, strict=True):
+                copy.write_row(_fact_row(row, fact))
         cursor.execute(_WRITE_ASSESSMENTS, parameters)
         cursor.execute(_WRITE_FACTS, parameters)
         cursor.execute(_MARK, parameters)
@@ -154,9 +200,12 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _fact_row(row: captured.Conversation, result: SecurityResult, fact: Fact) -> tuple[object, ...]:
+def _fact_row(row: captured.Conversation, fact: Fact) -> tuple[object, ...]:
+    findings = sorted({*fact.attack_types, *fact.faults})
     return (
         row.id, row.content_version, row.session_id, row.started_at, fact.day, row.agent, row.channel, row.variant,
-        row.prompt_version, row.model, row.environment, row.tags, row.user_hash, result.risk_score, fact.attacks,
-        _json(fact),
+        row.prompt_version, row.model, row.environment, row.tags, row.user_hash, fact.risk_score, fact.attacks,
+        fact.attacks_blocked, fact.attacks_succeeded, fact.attacks_unclear, findings, fact.quality_score,
+        list(fact.patterns), fact.escalation_done, fact.resolution, fact.upsell, fact.churn, fact.enterprise_lead,
+        fact.value, _json(fact),
     )  # fmt: skip

@@ -1,0 +1,89 @@
+"""Which conversations a list, a metric or a report is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+
+from django.db.models import Q
+
+_EQUAL = ("application_id", "agent", "channel", "variant", "prompt_version", "model", "environment", "upsell", "churn")
+_SLICED = ("application_id", "agent", "channel", "variant", "prompt_version")
+_UNSLICED = ("model", "environment", "upsell", "churn", "tag", "pattern", "finding", "outcome", "min_risk",
+             "max_quality", "escalated", "enterprise_lead", "session_ids")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which conversations; None does not filter. ``since`` is included, ``until`` is not; both are aware."""
+
+    application_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    agent: str | None = None
+    channel: str | None = None
+    variant: str | None = None
+    prompt_version: str | None = None
+    model: str | None = None
+    environment: str | None = None
+    tag: str | None = None
+    pattern: str | None = None
+    finding: str | None = None
+    outcome: str | None = None
+    upsell: str | None = None
+    churn: str | None = None
+    min_risk: float | None = None
+    max_quality: float | None = None
+    escalated: bool | None = None
+    enterprise_lead: bool | None = None
+    session_ids: tuple[str, ...] | None = None
+
+    def condition(self) -> Q:
+        """Return the filter on ConversationFact."""
+        found = Q()
+        for name in _EQUAL:
+            if (value := getattr(self, name)) is not None:
+                found &= Q(**{name: value})
+        if self.since is not None:
+            found &= Q(started_at__gte=self.since)
+        if self.until is not None:
+            found &= Q(started_at__lt=self.until)
+        if self.session_ids is not None:
+            found &= Q(session_id__in=self.session_ids)
+        if self.min_risk is not None:
+            found &= Q(risk_score__gte=self.min_risk)
+        if self.max_quality is not None:
+            found &= Q(quality_score__lt=self.max_quality)
+        for name, column in (("tag", "tags"), ("pattern", "patterns"), ("finding", "findings")):
+            if (value := getattr(self, name)) is not None:
+                found &= Q(**{f"{column}__contains": [value]})
+        if self.outcome is not None:
+            found &= Q(**{f"attacks_{self.outcome}__gt": 0})
+        for name in ("escalated", "enterprise_lead"):
+            if (value := getattr(self, name)) is not None:
+                found &= Q(**{name: value})
+        return found
+
+    def slice_condition(self) -> Q | None:
+        """Return the filter on DailyRollup; None where only facts can answer."""
+        if any(getattr(self, name) is not None for name in _UNSLICED):
+            return None
+        if not _is_midnight(self.since) or not _is_midnight(self.until):
+            return None
+        found = Q()
+        for name in _SLICED:
+            if (value := getattr(self, name)) is not None:
+                found &= Q(**{name: value})
+        if self.since is not None:
+            found &= Q(day__gte=self.since.astimezone(UTC).date())
+        if self.until is not None:
+            found &= Q(day__lt=self.until.astimezone(UTC).date())
+        return found
+
+    def between(self, since: datetime | None, until: datetime | None) -> Filters:
+        """Return the same filters over another period."""
+        return replace(self, since=since, until=until)
+
+
+def _is_midnight(moment: datetime | None) -> bool:
+    return moment is None or moment.astimezone(UTC).time() == time()

@@ -1,0 +1,177 @@
+"""Metrics: from daily rollups where they suffice, from facts where a filter or a grouping needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import msgspec
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+
+from apps.evaluations.domain.facts import Fact
+from apps.evaluations.domain.metrics import metrics
+from apps.evaluations.domain.tally import Tally, tally
+from apps.evaluations.models import ConversationFact, DailyRollup
+from apps.evaluations.selectors.filters import Filters
+from apps.platform import work
+
+_CHUNK = 2000
+_WEEK = 7
+# A grouping with more groups than this answers with the largest.
+MOST_GROUPS = 200
+_COLUMNS = ("agent", "prompt_version", "variant", "channel")
+_OF_FACTS = ("tag", "model", "environment")
+GROUPINGS = ("day", "week", *_COLUMNS, *_OF_FACTS)
+
+_decode_tally = msgspec.json.Decoder(Tally).decode
+_decode_fact = msgspec.json.Decoder(Fact).decode
+
+
+def read_metrics(filters: Filters, *, currency: str = "USD") -> dict[str, Any]:
+    """Return the metrics of the conversations that pass.
+
+    Trends compare the period asked for with as long a period before it; without ``since``, the last seven days that
+    hold data with the seven before.
+    """
+    total = read_tally(filters)
+    recent, previous, days = _trend(filters, total)
+    return metrics(total, recent=recent, previous=previous, currency=currency, period_days=days)
+
+
+def group_metrics(filters: Filters, *, by: str, currency: str = "USD") -> list[dict[str, Any]]:
+    """Return the metrics of each group, times in order, everything else largest first. Raises KeyError for ``by``."""
+    if by not in GROUPINGS:
+        raise KeyError(by)
+    groups: dict[str, Tally] = {}
+    for key, part in _of_facts(filters, by) if by in _OF_FACTS else _sliced(filters, by):
+        groups[key] = groups[key].merge(part) if key in groups else part
+    if by in {"day", "week"}:
+        ordered = sorted(groups.items())[-MOST_GROUPS:]
+    else:
+        ordered = sorted(groups.items(), key=lambda item: (-item[1].conversations, item[0]))[:MOST_GROUPS]
+    return [{"key": key, **metrics(part, currency=currency)} for key, part in ordered]
+
+
+def read_tally(filters: Filters) -> Tally:
+    """Return the tally of the conversations that pass; exact, also while rollups are still being recomputed."""
+    total = Tally()
+    for part in _parts(filters):
+        total = total.merge(part)
+    return total
+
+
+def _trend(filters: Filters, total: Tally) -> tuple[Tally | None, Tally | None, int | None]:
+    if filters.session_ids is not None:
+        return None, None, None
+    if filters.since is not None:
+        until = filters.until or _after(total.last_day) or filters.since
+        length = until - filters.since
+        if length <= timedelta():
+            return None, None, None
+        return None, read_tally(filters.between(filters.since - length, filters.since)), max(1, length.days)
+    end = filters.until or _after(total.last_day)
+    if end is None:
+        return None, None, None
+    week = timedelta(days=_WEEK)
+    recent = read_tally(filters.between(end - week, end))
+    return recent, read_tally(filters.between(end - 2 * week, end - week)), _WEEK
+
+
+def _after(day: date | None) -> datetime | None:
+    return datetime.combine(day + timedelta(days=1), time(), UTC) if day else None
+
+
+def _parts(filters: Filters) -> Iterator[Tally]:
+    condition = filters.slice_condition()
+    if condition is None:
+        yield from map(tally, _chunks(ConversationFact.objects.filter(filters.condition())))
+        return
+    dirty = _dirty_days(filters)
+    for text in _texts(_clean(condition, dirty), "tally"):
+        yield _decode_tally(text)
+    if dirty:
+        yield from map(tally, _chunks(_dirty_facts(filters, dirty)))
+
+
+def _sliced(filters: Filters, by: str) -> Iterator[tuple[str, Tally]]:
+    condition = filters.slice_condition()
+    rows = ConversationFact.objects.filter(filters.condition())
+    if condition is not None:
+        dirty = _dirty_days(filters)
+        column = by if by in _COLUMNS else "day"
+        rollups = _clean(condition, dirty).annotate(text=Cast("tally", TextField())).values_list(column, "text")
+        for value, text in rollups.iterator(chunk_size=_CHUNK):
+            yield _key(by, value), _decode_tally(text)
+        if not dirty:
+            return
+        rows = _dirty_facts(filters, dirty)
+    for facts in _chunks(rows):
+        yield from _tallied(facts, lambda fact: (_key(by, fact.day if by in {"day", "week"} else getattr(fact, by)),))
+
+
+def _of_facts(filters: Filters, by: str) -> Iterator[tuple[str, Tally]]:
+    for facts in _chunks(ConversationFact.objects.filter(filters.condition())):
+        yield from _tallied(facts, lambda fact: fact.tags if by == "tag" else (getattr(fact, by),))
+
+
+def _tallied(facts: Iterable[Fact], keys: Any) -> Iterator[tuple[str, Tally]]:
+    groups: dict[str, list[Fact]] = {}
+    for fact in facts:
+        for key in keys(fact):
+            groups.setdefault(key, []).append(fact)
+    for key, members in groups.items():
+        yield key, tally(members)
+
+
+def _key(by: str, value: Any) -> str:
+    if by == "week":
+        year, week, _ = value.isocalendar()
+        return f"{year}-W{week:02d}"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _dirty_days(filters: Filters) -> list[tuple[int, date]]:
+    """Return the (application, day) pairs whose rollup waits to be recomputed: their facts speak instead."""
+    pairs = []
+    for key in work.waiting_keys("evaluations.roll_up"):
+        application, _, day = key.partition(":")
+        if filters.application_id in {None, int(application)}:
+            pairs.append((int(application), date.fromisoformat(day)))
+    return pairs
+
+
+def _clean(condition: Q, dirty: list[tuple[int, date]]) -> QuerySet[DailyRollup]:
+    rows = DailyRollup.objects.filter(condition)
+    for application_id, days in _by_application(dirty).items():
+        rows = rows.exclude(application_id=application_id, day__in=days)
+    return rows
+
+
+def _dirty_facts(filters: Filters, dirty: list[tuple[int, date]]) -> QuerySet[ConversationFact]:
+    those = Q(pk__in=[])
+    for application_id, days in _by_application(dirty).items():
+        those |= Q(application_id=application_id, day__in=days)
+    return ConversationFact.objects.filter(filters.condition() & those)
+
+
+def _by_application(pairs: list[tuple[int, date]]) -> dict[int, list[date]]:
+    found: dict[int, list[date]] = {}
+    for application_id, day in pairs:
+        found.setdefault(application_id, []).append(day)
+    return found
+
+
+def _texts(rows: QuerySet[Any], column: str) -> Iterator[str]:
+    yield from rows.annotate(text=Cast(column, TextField())).values_list("text", flat=True).iterator(_CHUNK)
+
+
+def _chunks(rows: QuerySet[ConversationFact]) -> Iterator[list[Fact]]:
+    """Yield facts in bounded memory, by keyset."""
+    # jsonb leaves as text: Django's own decoding costs more than the query.
+    ordered = rows.annotate(text=Cast("fact", TextField())).order_by("conversation_id")
+    last = 0
+    while chunk := list(ordered.filter(conversation_id__gt=last).values_list("conversation_id", "text")[:_CHUNK]):
+        last = chunk[-1][0]
+        yield [_decode_fact(text) for _, text in chunk]
