@@ -125,6 +125,25 @@ def wait(
     return total
 
 
+def post_outcomes(client: Client, outcomes: Sequence[dict[str, Any]], *, application: str, at_once: int = 500) -> int:
+    """Post truths that arrived late; return how many were new. Raises as Client.call."""
+    new = 0
+    for start in range(0, len(outcomes), at_once):
+        body = msgspec.json.encode(outcomes[start : start + at_once])
+        path = f"/api/v1/outcomes?application={application}"
+        new += client.call("POST", path, body, {"Content-Type": "application/json"})["accepted"]
+    return new
+
+
+def wait_until_analyzed(client: Client, *, application: str, seconds: float = 600.0, poll: float = 0.2) -> None:
+    """Wait until nothing captured is left to analyze. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while pending := client.call("GET", f"/api/v1/metrics?application={application}")["pending_conversations"]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{pending} conversations are not analyzed after {seconds:.0f} s")
+        client.pause(poll)
+
+
 def split_batches(sessions: Iterable[Sequence[dict[str, Any]]], *, lines: int) -> Iterator[list[bytes]]:
     """Yield encoded lines in batches of at most ``lines`` lines and MOST_BYTES, cut between sessions where possible."""
     encode = msgspec.json.Encoder().encode

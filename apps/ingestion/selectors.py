@@ -88,6 +88,12 @@ def unassessed_of_application(application_id: int, limit: int) -> list[Conversat
     return list(Conversation.objects.filter(application_id=application_id, **_STALE).order_by("id")[:limit])
 
 
+def count_unassessed(application_id: int | None = None) -> int:
+    """Return how many conversations hold content that is not analyzed yet."""
+    rows = Conversation.objects.filter(**_STALE)
+    return (rows if application_id is None else rows.filter(application_id=application_id)).count()
+
+
 def find_batch(batch_id: str) -> Batch | None:
     """Return the batch of this public id, without its payload."""
     return Batch.objects.defer("payload").filter(public_id=batch_id).first()

@@ -5,93 +5,102 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('evaluations', '0002_keep_organizations_apart'),
-        ('ingestion', '0002_keep_organizations_apart'),
-        ('organizations', '0002_keep_organizations_apart'),
+        ("evaluations", "0002_keep_organizations_apart"),
+        ("ingestion", "0002_keep_organizations_apart"),
+        ("organizations", "0002_keep_organizations_apart"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='assessment',
-            name='settles_at',
+            model_name="assessment",
+            name="settles_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='attacks_blocked',
+            model_name="conversationfact",
+            name="attacks_blocked",
             field=models.PositiveSmallIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='attacks_succeeded',
+            model_name="conversationfact",
+            name="attacks_succeeded",
             field=models.PositiveSmallIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='attacks_unclear',
+            model_name="conversationfact",
+            name="attacks_unclear",
             field=models.PositiveSmallIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='churn',
-            field=models.CharField(default='none', max_length=20),
+            model_name="conversationfact",
+            name="churn",
+            field=models.CharField(default="none", max_length=20),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='enterprise_lead',
+            model_name="conversationfact",
+            name="enterprise_lead",
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='escalated',
+            model_name="conversationfact",
+            name="escalated",
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='findings',
+            model_name="conversationfact",
+            name="findings",
             field=django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='patterns',
+            model_name="conversationfact",
+            name="patterns",
             field=django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='quality_score',
+            model_name="conversationfact",
+            name="quality_score",
             field=models.FloatField(null=True),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='resolution',
-            field=models.CharField(default='unknown', max_length=20),
+            model_name="conversationfact",
+            name="resolution",
+            field=models.CharField(default="unknown", max_length=20),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='upsell',
-            field=models.CharField(default='none', max_length=20),
+            model_name="conversationfact",
+            name="upsell",
+            field=models.CharField(default="none", max_length=20),
         ),
         migrations.AddField(
-            model_name='conversationfact',
-            name='value',
+            model_name="conversationfact",
+            name="value",
             field=models.DecimalField(decimal_places=4, default=0, max_digits=16),
         ),
         migrations.AddIndex(
-            model_name='assessment',
-            index=models.Index(condition=models.Q(('settles_at__isnull', False)), fields=['organization', 'settles_at'], name='assessments_that_settle'),
+            model_name="assessment",
+            index=models.Index(
+                condition=models.Q(("settles_at__isnull", False)),
+                fields=["organization", "settles_at"],
+                name="assessments_that_settle",
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversationfact',
-            index=models.Index(fields=['organization', '-started_at', '-conversation_id'], name='facts_newest'),
+            model_name="conversationfact",
+            index=models.Index(fields=["organization", "-started_at", "-conversation_id"], name="facts_newest"),
         ),
         migrations.AddIndex(
-            model_name='conversationfact',
-            index=models.Index(fields=['organization', 'application', '-started_at', '-conversation_id'], name='facts_newest_of_one'),
+            model_name="conversationfact",
+            index=models.Index(
+                fields=["organization", "application", "-started_at", "-conversation_id"], name="facts_newest_of_one"
+            ),
         ),
         migrations.AddIndex(
-            model_name='conversationfact',
-            index=models.Index(condition=models.Q(('quality_score__isnull', False)), fields=['organization', 'application', 'quality_score', 'conversation_id'], name='facts_by_quality'),
+            model_name="conversationfact",
+            index=models.Index(
+                condition=models.Q(("quality_score__isnull", False)),
+                fields=["organization", "application", "quality_score", "conversation_id"],
+                name="facts_by_quality",
+            ),
         ),
     ]

@@ -15,6 +15,7 @@ from apps.evaluations.domain.metrics import metrics
 from apps.evaluations.domain.tally import Tally, tally
 from apps.evaluations.models import ConversationFact, DailyRollup
 from apps.evaluations.selectors.filters import Filters
+from apps.ingestion.selectors import count_unassessed
 from apps.platform import work
 
 _CHUNK = 2000
@@ -32,12 +33,14 @@ _decode_fact = msgspec.json.Decoder(Fact).decode
 def read_metrics(filters: Filters, *, currency: str = "USD") -> dict[str, Any]:
     """Return the metrics of the conversations that pass.
 
+    ``pending_conversations`` are captured and not analyzed yet, whatever the other filters.
     Trends compare the period asked for with as long a period before it; without ``since``, the last seven days that
     hold data with the seven before.
     """
     total = read_tally(filters)
     recent, previous, days = _trend(filters, total)
-    return metrics(total, recent=recent, previous=previous, currency=currency, period_days=days)
+    found = metrics(total, recent=recent, previous=previous, currency=currency, period_days=days)
+    return {**found, "pending_conversations": count_unassessed(filters.application_id)}
 
 
 def group_metrics(filters: Filters, *, by: str, currency: str = "USD") -> list[dict[str, Any]]:

@@ -1,0 +1,168 @@
+"""Metrics from rollups equal those from facts; groups, late truths and time."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.demo.production import simulate_week
+from apps.evaluations import selectors
+from apps.evaluations.domain.tally import Tally
+from apps.evaluations.models import Assessment, DailyRollup
+from apps.evaluations.selectors import Filters
+from apps.evaluations.services import assessing, rollups
+from apps.ingestion.services import storing
+from apps.organizations.models import Organization
+from apps.platform.models import WorkItem
+from apps.platform.tenancy import tenant
+from tests.factories import make_application, make_key, make_organization
+
+pytestmark = pytest.mark.django_db
+START = datetime(2026, 11, 2, tzinfo=UTC)
+
+
+def capture(organization: Organization, records: list[dict[str, Any]]) -> None:
+    body = "\n".join(map(json.dumps, records))
+    headers = {"Authorization": f"Bearer {make_key(organization)}"}
+    answer = Client().post(
+        "/api/v1/logs?application=support", body, content_type="application/x-ndjson", headers=headers
+    )
+    assert answer.status_code == 202, answer.content
+    batch_id = answer.json()["batch_id"]
+    storing.store_batch(organization_id=organization.id, batch_id=batch_id)
+    assessing.assess_batch(organization_id=organization.id, batch_id=batch_id)
+
+
+def get(organization: Organization, path: str) -> Any:
+    return Client().get(path, headers={"Authorization": f"Bearer {make_key(organization)}"}).json()
+
+
+def roll_up_all(organization: Organization) -> None:
+    for item in WorkItem.objects.filter(organization=organization, kind="evaluations.roll_up"):
+        application_id, day = item.key.split(":")
+        rollups.roll_up(
+            organization_id=organization.id,
+            application_id=int(application_id),
+            day=datetime.fromisoformat(day).date(),
+        )
+        item.delete()
+
+
+@pytest.fixture
+def organization() -> Organization:
+    made = make_organization()
+    week = simulate_week(seed=3, conversations=60, start=START)
+    capture(made, [record for simulated in week for record in simulated.records])
+    return made
+
+
+def test_metrics_are_the_same_before_and_after_their_rollups(organization: Organization) -> None:
+    before = get(organization, "/api/v1/metrics?application=support")
+    roll_up_all(organization)
+    after = get(organization, "/api/v1/metrics?application=support")
+
+    assert before["conversations"] == 60
+    assert before["quality"]["avg_score_n"] > 50
+    assert after == before
+
+
+def test_rollups_add_up_to_the_tally_of_all_facts(organization: Organization) -> None:
+    roll_up_all(organization)
+    application = make_application(organization)
+
+    with tenant(organization.id):
+        from_rollups = selectors.read_tally(Filters(application_id=application.id))
+        from_facts = selectors.read_tally(Filters(application_id=application.id, min_risk=0.0))
+        assert DailyRollup.objects.count() > 7
+
+    assert from_rollups == from_facts
+    assert from_rollups.conversations == 60
+
+
+@pytest.mark.parametrize("by", [grouping for grouping in selectors.GROUPINGS if grouping != "tag"])
+def test_groups_add_up_to_the_whole(organization: Organization, by: str) -> None:
+    roll_up_all(organization)
+
+    body = get(organization, f"/api/v1/metrics?application=support&group_by={by}")
+
+    assert sum(group["conversations"] for group in body["groups"]) == 60
+    assert sum(group["business"]["upsells"] for group in body["groups"]) == body["business"]["upsells"]
+
+
+def test_an_unknown_grouping_is_refused(organization: Organization) -> None:
+    body = get(organization, "/api/v1/metrics?group_by=moon")
+
+    assert (body["status"], body["code"]) == (422, "bad_grouping")
+
+
+def test_a_late_conversion_confirms_the_upsell_and_only_once() -> None:
+    organization = make_organization()
+    at = {"timestamp": "2026-11-02T10:00:00Z", "session_id": "s"}
+    offer = "Would you like to upgrade to Premium for $19.99 a month? You would save on every order."
+    capture(
+        organization,
+        [
+            {**at, "role": "user", "message": "Can you check my order?"},
+            {**at, "role": "assistant", "message": "It arrives tomorrow.", "timestamp": "2026-11-02T10:00:05Z"},
+            {**at, "role": "user", "message": "Great, thanks!", "timestamp": "2026-11-02T10:00:15Z"},
+            {**at, "role": "assistant", "message": offer, "timestamp": "2026-11-02T10:00:20Z"},
+            {**at, "role": "user", "message": "Yes please, sign me up", "timestamp": "2026-11-02T10:00:40Z"},
+        ],
+    )
+    before = get(organization, "/api/v1/conversations/s?application=support")["business"]
+    outcome = json.dumps({"session_id": "s", "metric": "conversion", "amount": "19.99", "id": "o1"})
+    headers = {"Authorization": f"Bearer {make_key(organization)}"}
+
+    for _ in range(2):
+        Client().post("/api/v1/outcomes?application=support", outcome, content_type="application/json", headers=headers)
+        assessing.assess_stale(organization_id=organization.id, application_id=make_application(organization).id)
+    after = get(organization, "/api/v1/conversations/s?application=support")["business"]
+    metrics = get(organization, "/api/v1/metrics?application=support")["business"]
+
+    assert before["upsell"] in {"agreed", "pending"}
+    assert (after["upsell"], after["upsell_value"]) == ("confirmed", "19.99")
+    assert (metrics["upsells"], metrics["revenue_impact"]) == (1, 19.99)
+
+
+def test_what_time_settles_is_assessed_again() -> None:
+    organization = make_organization(sandbox=True, clock_at=START + timedelta(hours=11))
+    at = {"session_id": "s", "timestamp": "2026-11-02T10:00:00Z"}
+    answer = 'Open Settings, choose "Delivery" and select Express.'
+    capture(
+        organization,
+        [
+            {**at, "role": "user", "message": "How do I change the delivery of my order to express?"},
+            {**at, "role": "assistant", "message": answer, "timestamp": "2026-11-02T10:00:09Z"},
+        ],
+    )
+    application = make_application(organization)
+    before = get(organization, "/api/v1/conversations/s")["quality"]["resolution"]
+    with tenant(organization.id):
+        assert Assessment.objects.filter(settles_at__isnull=False).exists()
+    assert WorkItem.objects.filter(kind="evaluations.settle", key=str(application.id)).exists()
+
+    Client().post(
+        "/api/v1/sandbox/clock",
+        json.dumps({"at": "2026-11-10T00:00:00Z"}),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {make_key(organization)}"},
+    )
+    assessing.settle(organization_id=organization.id, application_id=application.id)
+
+    assert (before, get(organization, "/api/v1/conversations/s")["quality"]["resolution"]) == ("unknown", "assumed")
+    with tenant(organization.id):
+        assert not Assessment.objects.filter(settles_at__isnull=False).exists()
+
+
+def test_an_empty_application_has_metrics_of_nothing() -> None:
+    organization = make_organization()
+    make_application(organization)
+
+    body = get(organization, "/api/v1/metrics?application=support")
+
+    assert (body["conversations"], body["quality"]["avg_score"], body["business"]["upsell_rate"]) == (0, None, None)
+    assert Tally() == Tally().merge(Tally())
