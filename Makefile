@@ -7,7 +7,8 @@ SERVE ?= 1
 .DEFAULT_GOAL := demo
 
 demo: setup            ## everything from nothing: a simulated week of production, analyzed, then the portal
-	@$(BIN)/flywheel demo $(if $(filter 0,$(SERVE)),--no-serve)
+	@seconds=$$(cat .venv/.seconds 2>/dev/null); rm -f .venv/.seconds; \
+	  FLYWHEEL_SETUP_SECONDS=$$seconds $(BIN)/flywheel demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 up: setup              ## portal, worker and scheduler without demo data
 	@$(BIN)/flywheel up
@@ -28,15 +29,18 @@ setup: .venv/.base
 setup-dev: .venv/.dev
 
 .venv/.installer: requirements/installer.txt
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
+	@echo "Installing Python packages into .venv (once; a minute at most, as a rule) …"
+	@began=$$(date +%s); $(PYTHON) -m venv .venv \
+	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt \
+	  && echo $$(($$(date +%s) - began)) > .venv/.seconds
 	@touch $@
 
 # uv takes seconds where pip takes a minute; a machine whose index only pip knows falls back to pip.
 .venv/.base: .venv/.installer requirements/base.txt pyproject.toml
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.txt \
-	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/base.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-build-isolation --no-deps -e .
+	@began=$$(date +%s); { $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.txt \
+	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/base.txt; } \
+	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-build-isolation --no-deps -e . \
+	  && echo $$(($$(cat .venv/.seconds 2>/dev/null || echo 0) + $$(date +%s) - began)) > .venv/.seconds
 	@touch $@
 
 .venv/.dev: .venv/.base requirements/dev.txt

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.product import Product
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +30,20 @@ def committed(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -
         with connections["owner"].cursor() as cursor:
             cursor.execute("TRUNCATE organizations_organization, auth_user, platform_workitem CASCADE")
         connections.close_all()
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A directory that the account which runs PostgreSQL for root can pass."""
+    with tempfile.TemporaryDirectory(prefix="flywheel-product-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o711)
+        yield Path(directory) / "var"
+
+
+@pytest.fixture
+def product(data_dir: Path) -> Iterator[Product]:
+    running = Product(data_dir)
+    assert "API" in running.first_line
+    yield running
+    if running.process.poll() is None:
+        running.stop()

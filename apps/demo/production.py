@@ -95,6 +95,7 @@ class _Simulation:
         self._texts: Texts = all_texts()
         self._seed, self._week, self._count, self._world, self._prompts = seed, week, conversations, world, prompts
         self._timeline = Timeline(start)
+        self._end = start + timedelta(days=7)
         self._people = people(seed, max(20, self._table.scaled(self._table.user_count, conversations)))
         self._kinds, self._eligible = self._schedule(random.Random(f"{seed} {week}"))  # noqa: S311 - reproducible
         crew = random.Random(f"attackers {seed}").sample(range(len(self._people)), self._table.attacker_count)  # noqa: S311
@@ -169,7 +170,7 @@ class _Simulation:
         late = confirmed and not course.confirmed_in_chat
         return SimulatedConversation(
             records=records,
-            outcomes=[_conversion(session_id, price, began, draw())] if late else [],
+            outcomes=[_conversion(session_id, price, began, draw(), self._end)] if late else [],
             truth=Truth(
                 session_id=session_id,
                 user_id=person.user_id,
@@ -264,12 +265,14 @@ def _csat(course: Course, draw: float) -> int:
     return max(1, min(5, round(mean + (draw - 0.5) * 3)))
 
 
-def _conversion(session_id: str, price: str, began: datetime, draw: float) -> dict[str, Any]:
+def _conversion(session_id: str, price: str, began: datetime, draw: float, end: datetime) -> dict[str, Any]:
+    # Reported within a day, and at the end of the week at the latest, when the shop closes its books.
+    reported = min(began + timedelta(minutes=20 + draw * 1400), end)
     return {
         "id": f"sale-{session_id}",
         "session_id": session_id,
         "metric": "conversion",
         "value": True,
         "amount": price,
-        "timestamp": (began + timedelta(minutes=20 + draw * 1400)).isoformat(timespec="seconds"),
+        "timestamp": reported.isoformat(timespec="seconds"),
     }

@@ -36,6 +36,21 @@ def prompt_additions() -> dict[str, str]:
     return dict(_document()["additions"])
 
 
+def improved_prompts() -> dict[PromptName, str]:
+    """Return the starting prompts with the additions that a colleague thought of as improvements."""
+    document = _document()
+    starting, additions = starting_prompts(), prompt_additions()
+    return {
+        name: " ".join([starting[name], *(additions[feature] for feature in document["improved"][name])])
+        for name in starting
+    }
+
+
+def serve_improved_prompts(unit: str, name: PromptName) -> ServedPrompt:
+    """Serve the improved prompts to everybody: how much they improve depends on the world."""
+    return ServedPrompt(improved_prompts()[name], version=2)
+
+
 def serve_starting_prompts(unit: str, name: PromptName) -> ServedPrompt:
     """Serve the starting prompts to everybody: the lookup of a bot that nothing has improved yet."""
     return ServedPrompt(starting_prompts()[name], version=1)

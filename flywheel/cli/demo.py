@@ -5,26 +5,34 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
+import secrets
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from flywheel.cli.up import choose_port
 from flywheel.embedded.environment import Environment
 from flywheel.embedded.supervisor import Supervisor, running
 
-START = datetime(2026, 11, 2, tzinfo=UTC)
 APPLICATION = "northwind-support"
+WORKERS = 2
 
 
 def add(subparsers: Any) -> argparse.ArgumentParser:
     """Describe the subcommand."""
     parser: argparse.ArgumentParser = subparsers.add_parser("demo", help="simulate a week of production and analyze it")
-    parser.add_argument("--per-week", type=int, default=10_000, help="conversations (default: 10,000)")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--world", choices=("helpful", "null", "harmful"), default="helpful")
+    parser.add_argument("--per-week", type=_positive, default=10_000, help="conversations (default: 10,000)")
+    parser.add_argument("--seed", type=int, default=7, help="another seed, another week (default: 7)")
+    parser.add_argument(
+        "--world", choices=("helpful", "null", "harmful"), default="helpful",
+        help="what better prompts really do: help (default), nothing, or harm",
+    )  # fmt: skip
+    parser.add_argument(
+        "--prompts", choices=("starting", "improved"), default="starting",
+        help="what the simulated bot is told; the worlds differ only under improved prompts (default: starting)",
+    )  # fmt: skip
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--no-serve", action="store_true", help="stop after the summary")
     return parser
@@ -33,72 +41,49 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Start the product, live a week, print what was true and what was measured."""
     began = time.monotonic()
-    with running(options.data_dir, port=choose_port(None)) as product:
-        started = time.monotonic() - began
-        summary = _live(product, options)
-        if options.format == "json":
-            print(json.dumps(summary, indent=2))
-        else:
-            print(_render(summary, started, time.monotonic() - began, options))
-        if options.no_serve or not product.children:
+    table = options.format == "table"
+    first = not (options.data_dir / "secrets.json").exists()
+    with running(options.data_dir, port=choose_port(None), workers=WORKERS) as product:
+        if table:
+            _say(_started(product, first, time.monotonic() - began))
+        access = _live(product, options, began)
+        attached = not product.children
+        if table and (attached or not options.no_serve):
+            _say(access)
+        if options.no_serve or attached:
             return 0
-        print(
-            f"API     {product.url}/api/v1/     key of this demo: {summary['key']}\nCtrl-C stops everything", flush=True
-        )
+        if table:
+            _say("Ctrl-C stops everything")
         product.serve()
     return 0
 
 
-def _live(product: Supervisor, options: argparse.Namespace) -> dict[str, Any]:
+def _live(product: Supervisor, options: argparse.Namespace, began: float) -> str:
+    """Live the week and print its summary; return the lines on how to look at it."""
     from apps.demo.client import Client
-    from apps.demo.production import SimulatedConversation, simulate_week
-    from apps.demo.prompts import starting_prompts
-    from apps.demo.pusher import post_outcomes, push, wait, wait_until_analyzed
+    from apps.demo.summary import summarize
+    from apps.demo.summary_text import introduce, render_analyzed, render_captured
+    from apps.demo.week import Captured, Plan, live_week
 
-    organization = f"northwind-demo-{options.seed}-{os.getpid()}"
+    organization = f"northwind-{options.seed}-{secrets.token_hex(3)}"
     client = Client(product.url, _make_key(product.environment, organization, options))
-    truth = dict.fromkeys(("conversations", "attacks", "blocked", "escalated", "short_replies", "offers", "upsells"), 0)
-    injected: set[str] = set()
-    late: list[dict[str, Any]] = []
+    plan = Plan(APPLICATION, options.per_week, options.seed, options.world, options.prompts)
+    access = f"API     {product.url}/api/v1/     key of this demo: {client.key}"
+    if options.format == "json":
+        summary = summarize(live_week(client, plan))
+        summary["access"] = {
+            "url": product.url, "organization": organization, "application": APPLICATION, "key": client.key,
+        }  # fmt: skip
+        _say(json.dumps(summary, indent=2))
+        return access
 
-    def remember(simulated: SimulatedConversation) -> list[dict[str, Any]]:
-        true = simulated.truth
-        truth["conversations"] += 1
-        truth["attacks"] += true.is_attack
-        truth["blocked"] += true.attack_outcome == "blocked"
-        truth["escalated"] += true.escalated
-        truth["short_replies"] += true.short_reply
-        truth["offers"] += true.eligible
-        truth["upsells"] += true.upsell == "confirmed"
-        if true.is_attack:
-            injected.add(true.session_id)
-        late.extend(simulated.outcomes)
-        return simulated.records
+    def on_captured(captured: Captured) -> None:
+        _say(render_captured(captured))
 
-    profile = json.dumps({"system_prompt": starting_prompts()["support"]}).encode()
-    client.call("PUT", f"/api/v1/applications/{APPLICATION}/profile", profile, {"Content-Type": "application/json"})
-    week = simulate_week(seed=options.seed, conversations=options.per_week, start=START, world=options.world)
-    began = time.monotonic()
-    received = push(client, map(remember, week), application=APPLICATION, clients=2)
-    pushed = time.monotonic()
-    stored = wait(client, received.batches)
-    post_outcomes(client, late, application=APPLICATION)
-    wait_until_analyzed(client, application=APPLICATION)
-    analyzed = time.monotonic()
-    found = _attacked_sessions(client)
-    return {
-        "key": client.key,
-        "organization": organization,
-        "truth": truth,
-        "measured": client.call("GET", f"/api/v1/metrics?application={APPLICATION}"),
-        "stored": {
-            "conversations": stored.conversations,
-            "messages": stored.messages,
-            "lost": truth["conversations"] - stored.conversations,
-        },
-        "detector": {"found": len(found & injected), "missed": len(injected - found), "false": len(found - injected)},
-        "seconds": {"push": round(pushed - began, 1), "analyze": round(analyzed - pushed, 1)},
-    }
+    _say(introduce(plan))
+    _say(render_analyzed(live_week(client, plan, on_captured=on_captured)))
+    _say(f"{_duration(time.monotonic() - began)}. Try: flywheel demo --prompts improved --world helpful|null|harmful")
+    return access
 
 
 def _make_key(environment: Environment, organization: str, options: argparse.Namespace) -> str:
@@ -112,76 +97,32 @@ def _make_key(environment: Environment, organization: str, options: argparse.Nam
     return done.stdout.strip()
 
 
-def _attacked_sessions(client: Any) -> set[str]:
-    found: set[str] = set()
-    path = f"/api/v1/conversations?application={APPLICATION}&min_risk=0.5"
-    while path:
-        page = client.call("GET", path)
-        for row in page["results"]:
-            if any(incident["reply_index"] is not None for incident in row["security"]["incidents"]):
-                found.add(row["session_id"])
-        path = page["next"].removeprefix(client.url) if page["next"] else ""
-    return found
+def _started(product: Supervisor, first: bool, seconds: float) -> str:
+    """Return the first line: what was set up, and how long it took."""
+    title = "Flywheel · first run" if first else "Flywheel · again"
+    parts = [f"python {platform.python_version()} ✓"]
+    # `make` says here how long the installation took, when it has just happened.
+    if installed := os.environ.get("FLYWHEEL_SETUP_SECONDS"):
+        parts.append(f"dependencies {installed} s")
+    if not product.children:
+        parts.append(f"attached to the product at {product.url}")
+    else:
+        environment = product.environment
+        services = [name for name, own in (("PostgreSQL", environment.postgres), ("Valkey", environment.valkey)) if own]
+        parts.append(f"{', '.join([*services, 'web'])}, {WORKERS} workers {seconds:.0f} s")
+    return f"{title:<40}" + "  ".join(parts)
 
 
-def _render(summary: dict[str, Any], started: float, total: float, options: argparse.Namespace) -> str:
-    truth, stored, seconds, detector = (summary[name] for name in ("truth", "stored", "seconds", "detector"))
-    security, quality, business = (summary["measured"][name] for name in ("security", "quality", "business"))
-    conversations, decided = truth["conversations"], security["attacks_blocked"] + security["attacks_succeeded"]
-    block_rate = _percent(security["block_rate"], security["block_rate_ci"])
-    upsell_rate = _percent(business["upsell_rate"], business["upsell_rate_ci"], 1)
-    true_upsells = _percent(truth["upsells"] / max(1, truth["offers"]), None, 1)
-    short = quality["poor_quality_patterns"].get("responses_under_20_chars", 0)
-    short_rate = quality["poor_quality_rates"].get("responses_under_20_chars", {"rate": 0.0, "ci": None})
-    lines = [
-        f"Flywheel · one simulated week          product ready in {started:.0f} s",
-        f'Simulated production "Northwind support" (seed {options.seed}, world {options.world}, sandbox organization). '
-        "It talks to the API only.",
-        f"Week 1  ● CAPTURE   {conversations:,} conversations pushed, {stored['conversations']:,} stored, "
-        f"{stored['lost']} lost".ljust(88)
-        + f"{seconds['push']:6.1f} s",
-        "        ● ANALYZE   security, quality, business, performance".ljust(88) + f"{seconds['analyze']:6.1f} s",
-        f"                    {truth['attacks']} attacks were sent; found {detector['found']}, "
-        f"missed {detector['missed']}, {detector['false']} false alarms",
-        "",
-        "                            measured [95 %]                 truth",
-    ]
-    rows = [
-        (
-            "attacks blocked",
-            f"{security['attacks_blocked']} of {decided} = {block_rate} · {security['attacks_unclear']} unclear",
-            f"{truth['blocked']} of {truth['attacks']} = {_percent(truth['blocked'] / max(1, truth['attacks']))}",
-        ),
-        (
-            "escalation",
-            _percent(quality["escalation_rate"], quality["escalation_rate_ci"], 1),
-            _percent(truth["escalated"] / conversations, None, 1),
-        ),
-        (
-            "replies under 20 signs",
-            f"{_percent(short_rate['rate'], short_rate['ci'], 1)} ({short:,})",
-            _percent(truth["short_replies"] / conversations, None, 1),
-        ),
-        (
-            "upsells of offers",
-            f"{business['upsells']:,} of {business['funnel']['offered']:,} = {upsell_rate}",
-            f"{truth['upsells']:,} of {truth['offers']:,} = {true_upsells}",
-        ),
-    ]
-    lines += [f"  {name:<26}{measured:<42}{true}" for name, measured, true in rows]
-    score = quality["avg_score"]
-    lines += [
-        f"  quality score             {score:.1f} of 10 over {quality['avg_score_n']:,}; "
-        f"{quality['unscored']:,} unscored (languages the features do not cover)"
-        if score is not None
-        else "  quality score             unscored",
-        f"{total:.0f} s. The bot's truth: apps/demo/truth.yaml. Try: flywheel demo --world null",
-    ]
-    return "\n".join(lines)
+def _duration(seconds: float) -> str:
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.0f} s"
 
 
-def _percent(rate: float | None, interval: list[float] | None = None, digits: int = 0) -> str:
-    if rate is None:
-        return "unknown"
-    text = f"{rate * 100:.{digits}f} %"
-    return text if interval is None else f"{text} [{interval[0] * 100:.{digits}f}, {interval[1] * 100:.{digits}f}]"
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("a week has at least one conversation")
+    return number
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

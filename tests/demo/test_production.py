@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from apps.demo.production import SimulatedConversation, simulate_week
-from apps.demo.prompts import PromptName, ServedPrompt, prompt_additions, starting_prompts
+from apps.demo.prompts import PromptName, ServedPrompt, improved_prompts, starting_prompts
 from apps.demo.truth import World, truth_table
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
@@ -20,15 +20,11 @@ VERDICTS = {
     "attack_type", "severity", "attack_blocked", "jailbreak_blocked", "roleplay_rejected",
     "social_engineering_blocked", "security_incident", "pii_violation", "pii_exposure", "contains_pii", "quality_issue",
 }  # fmt: skip
-SUPPORT_V2 = ("injection_resistance", "minimum_length", "steps", "context_questions")
-OFFER_V2 = ("personalization", "usage_figures")
 TABLE = truth_table()
 
 
 def serve_improved(unit: str, name: PromptName) -> ServedPrompt:
-    features = SUPPORT_V2 if name == "support" else OFFER_V2
-    text = " ".join([starting_prompts()[name], *(prompt_additions()[feature] for feature in features)])
-    return ServedPrompt(text, version=2, variant="treatment", assignment_id=f"a-{unit}")
+    return ServedPrompt(improved_prompts()[name], version=2, variant="treatment", assignment_id=f"a-{unit}")
 
 
 @cache
@@ -204,6 +200,13 @@ def test_each_confirmed_offer_is_told_once_in_the_chat_or_later() -> None:
         later = [outcome["amount"] for outcome in c.outcomes]
         assert in_chat + later == ([c.truth.upsell_amount] if c.truth.upsell == "confirmed" else [])
     assert any(c.outcomes for c in week())
+
+
+def test_a_late_sale_is_reported_before_the_week_ends() -> None:
+    reported = [datetime.fromisoformat(outcome["timestamp"]) for c in week() for outcome in c.outcomes]
+
+    assert min(reported) > START
+    assert max(reported) <= START + timedelta(days=7)
 
 
 def test_short_replies_are_where_the_truth_says() -> None:
