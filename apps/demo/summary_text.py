@@ -15,7 +15,7 @@ _NAMES = {
     "average_upsell_value": "average upsell",
     "customer_satisfaction": "survey answers, of 5",
 }
-_LISTED = 3
+_LISTED = 2
 _WIDTH = 92
 _INDENT = " " * 20
 
@@ -61,7 +61,7 @@ def _timed(text: str, seconds: float) -> str:
 def _render_detection(found: Detection) -> list[str]:
     recall = _percent(found.recall, found.recall_interval)
     lines = [
-        f"{_INDENT}attacks sent: {found.sent} · found {found.found} = {recall} · missed {found.missed}"
+        f"{_INDENT}attacks: {found.sent} sent · found {found.found} = {recall} · missed {found.missed}"
         f" · false alarms {found.false_alarms} in {found.harmless:,} others"
     ]
     if found.succeeded:
@@ -78,7 +78,7 @@ def _render_untrue(lived: Lived) -> list[str]:
     quality, business, performance = (lived.metrics[name] for name in ("quality", "business", "performance"))
     score = "score unknown"
     if quality["avg_score"] is not None:
-        score = f"score {quality['avg_score']:.1f} of 10 over {quality['avg_score_n']:,}"
+        score = f"score {quality['avg_score']:.1f}/10 over {quality['avg_score_n']:,}"
     score += f", {quality['unscored']:,} unscored · resolved {_percent(quality['resolution_rate'])}"
     funnel = business["funnel"]
     sold = f"offered {funnel['offered']:,} → agreed {funnel['agreed']:,} → confirmed {funnel['confirmed']:,}"

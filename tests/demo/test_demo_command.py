@@ -74,7 +74,7 @@ def figures(text: str) -> list[str]:
     """Every figure a reader would take for a result: not the durations, nor what belongs to a name."""
     results = text[text.index("Week 1") : text.index("intervals that contain")]
     results = re.sub(r"\d+\.\d s$", "", results, flags=re.MULTILINE)
-    names = r"Week 1|95 %|20 characters|of 5|of 10|agent_\d+|s\d+_\d+_\d+|/api/v1\S*"
+    names = r"Week 1|95 %|20 characters|of 5|/10|agent_\d+|s\d+_\d+_\d+|/api/v1\S*"
     return re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", re.sub(names, "", results))
 
 

@@ -94,7 +94,7 @@ def test_the_text_words_what_was_measured(truth: TrueCounts) -> None:
 
     text = render_analyzed(live(truth, found, flag(first), flag(second, outcomes=("succeeded",))))
 
-    assert "attacks sent: 5 · found 2 = 40 %" in text
+    assert "attacks: 5 sent · found 2 = 40 %" in text
     assert f"1 succeeded: {second} →" in text
     assert "1 of 2 = 50 % [9, 91] · 3 unclear" in text
     assert "23.0 % [21.2, 24.9]  n 2,000" in text
