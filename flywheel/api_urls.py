@@ -16,5 +16,5 @@ urlpatterns = [
     path("conversations", evaluations.ConversationsView.as_view(), name="conversations"),
     path("conversations/<path:session_id>", evaluations.ConversationView.as_view()),
     path("metrics", evaluations.MetricsView.as_view()),
-    path("openapi.json", OpenApiView.as_view()),
+    path("openapi.json", OpenApiView.as_view(), name="openapi"),
 ]

@@ -18,6 +18,8 @@ import zstandard
 
 ENDINGS = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".jsonl.zst", ".ndjson.zst")
 _LINES = 6_000
+# A JSON array is read whole; a bomb must not be.
+_LARGEST_ARRAY = 256 * 1024 * 1024
 _BYTES = 4 * 1024 * 1024
 _STRETCH = 2_000  # how many lines past the cut a session is followed before it is cut all the same
 
@@ -60,7 +62,10 @@ def read_pieces(path: Path) -> Iterator[Piece]:
         with _open(path) as stream:
             start = stream.peek(64).lstrip()[:1] if isinstance(stream, io.BufferedReader) else b""
             if start == b"[":
-                yield Piece(path, 1, stream.read())
+                body = stream.read(_LARGEST_ARRAY + 1)
+                if len(body) > _LARGEST_ARRAY:
+                    raise UnreadableInput(f"{path}: one JSON array of over 256 MB; write one record a line instead")
+                yield Piece(path, 1, body)
                 return
             yield from _cut(path, stream)
     except (OSError, EOFError, zstandard.ZstdError) as error:

@@ -102,3 +102,55 @@ def find_batch(batch_id: str) -> Batch | None:
 def rejected_lines(batch: Batch) -> Iterator[RejectedLine]:
     """Yield the batch's rejected lines in order."""
     yield from RejectedLine.objects.filter(batch=batch).order_by("line")
+
+
+def list_batches(
+    *, application_id: int | None, before: int | None, limit: int, status: str | None = None
+) -> list[Batch]:
+    """Return a page of batches without their payloads, newest first."""
+    rows = Batch.objects.defer("payload").select_related("application")
+    if application_id is not None:
+        rows = rows.filter(application_id=application_id)
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    if status:
+        rows = rows.filter(status=status)
+    return list(rows.order_by("-id")[:limit])
+
+
+def count_batch(batch: Batch) -> tuple[int, int]:
+    """Return how many conversations a batch touched last, and how many of those are analyzed."""
+    rows = Conversation.objects.filter(touched_by=batch.id)
+    total = rows.count()
+    return total, total - rows.filter(**_STALE).count()
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Conversations waiting to be analyzed, and when the oldest batch still waiting was received."""
+
+    pending: int
+    oldest: datetime | None
+
+
+def read_lag(application_id: int | None = None) -> Lag:
+    """Return how far analysis is behind capture."""
+    waiting = Batch.objects.filter(status__in=[Batch.Status.PENDING, Batch.Status.STORED])
+    if application_id is not None:
+        waiting = waiting.filter(application_id=application_id)
+    oldest = waiting.order_by("id").values_list("received_at", flat=True).first()
+    return Lag(count_unassessed(application_id), oldest)
+
+
+# What a search considers; beyond it a narrower question is due.
+MOST_FOUND = 2_000
+
+
+def search(words: str) -> list[int]:
+    """Return the ids of conversations with a message that holds these words, newest first, at most MOST_FOUND.
+
+    ``words`` are read as in a web search: all of them, "a phrase" in quotes, -without. Call inside tenant(...).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT conversation_id FROM flywheel_search(%s, %s)", [words, MOST_FOUND])
+        return [conversation_id for (conversation_id,) in cursor.fetchall()]

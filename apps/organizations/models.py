@@ -66,9 +66,36 @@ class Membership(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["organization", "user"], name="a_person_is_in_an_organization_once"),
         ]
+        indexes = [models.Index(fields=["user", "id"], name="memberships_of_person")]
 
     def __str__(self) -> str:
         return f"{self.user} ({self.role})"
+
+
+class Invitation(models.Model):
+    """An invitation to an organization, sent by e-mail. Only the hash of its token is kept; it opens once."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    email = models.EmailField()
+    role = models.CharField(max_length=16, choices=Membership.Role)
+    team = models.CharField(max_length=16, choices=Membership.Team, default=Membership.Team.PRODUCT)
+    token_hash = models.CharField(max_length=64, unique=True)
+    invited_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(accepted_at=None) | Q(revoked_at=None), name="an_accepted_invitation_is_not_revoked"
+            ),
+        ]
+        indexes = [models.Index(fields=["organization", "-id"], name="invitations_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.email} ({self.role})"
 
 
 class Application(TenantModel):

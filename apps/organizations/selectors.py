@@ -7,7 +7,9 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.organizations.models import ApiKey, Application, Organization
+from django.http import Http404
+
+from apps.organizations.models import ApiKey, Application, AuditEvent, Invitation, Membership, Organization
 
 
 @dataclass(frozen=True)
@@ -48,3 +50,69 @@ def find_application(slug: str) -> Application | None:
 def get_organization(slug: str) -> Organization | None:
     """Return the organization of this slug."""
     return Organization.objects.filter(slug=slug).first()
+
+
+def named_application(slug: str | None) -> Application | None:
+    """Return the application of this slug, None for no slug. Raises Http404 for one that is not here."""
+    if not slug:
+        return None
+    application = find_application(slug)
+    if application is None:
+        raise Http404("There is no such application in this organization.")
+    return application
+
+
+def list_applications() -> list[Application]:
+    """Return the current organization's applications by name. Call inside tenant(...)."""
+    return list(Application.objects.order_by("name", "id")[:200])
+
+
+def memberships_of(*, user_id: int) -> list[Membership]:
+    """Return a person's memberships with their organizations, oldest first."""
+    return list(Membership.objects.select_related("organization", "user").filter(user_id=user_id).order_by("id")[:200])
+
+
+def membership_of(*, user_id: int, organization_id: int) -> Membership | None:
+    """Return the person's membership in this organization."""
+    rows = Membership.objects.select_related("organization", "user")
+    return rows.filter(user_id=user_id, organization_id=organization_id).first()
+
+
+def members_of(*, organization_id: int) -> list[Membership]:
+    """Return the people of an organization by e-mail."""
+    rows = Membership.objects.select_related("user").filter(organization_id=organization_id)
+    return list(rows.order_by("user__email")[:1000])
+
+
+def invitations_of(*, organization_id: int, at: datetime) -> list[Invitation]:
+    """Return invitations that can still be accepted, newest first."""
+    rows = Invitation.objects.filter(organization_id=organization_id, accepted_at=None, revoked_at=None)
+    return list(rows.filter(expires_at__gt=at).order_by("-id")[:200])
+
+
+def find_invitation(token: str, at: datetime) -> Invitation | None:
+    """Return the invitation this token opens now, or None."""
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    rows = Invitation.objects.select_related("organization").filter(
+        token_hash=digest, accepted_at=None, revoked_at=None
+    )
+    return rows.filter(expires_at__gt=at).first()
+
+
+def keys_of(*, organization_id: int) -> list[ApiKey]:
+    """Return an organization's keys, newest first."""
+    return list(ApiKey.objects.select_related(None).filter(organization_id=organization_id).order_by("-id")[:200])
+
+
+def list_audit(
+    *, organization_id: int, before: int | None, limit: int, actor: str = "", action: str = ""
+) -> list[AuditEvent]:
+    """Return a page of the audit trail, newest first."""
+    rows = AuditEvent.objects.filter(organization_id=organization_id)
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    if actor:
+        rows = rows.filter(actor=actor)
+    if action:
+        rows = rows.filter(action=action)
+    return list(rows.order_by("-id")[:limit])

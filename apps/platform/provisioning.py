@@ -15,6 +15,9 @@ SELECT c.relname, c.relispartition, c.relrowsecurity FROM pg_class c JOIN pg_nam
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p')
 """
 
+# Our own functions that run as the owner; each filters by the current organization itself.
+_FUNCTIONS = "SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.proname LIKE 'flywheel\\_%'"
+
 
 def grant_privileges(run_role: str) -> None:
     """Grant the run role what web and workers need; with one role for everything, force row security instead.
@@ -37,6 +40,11 @@ def grant_privileges(run_role: str) -> None:
             else:
                 cursor.execute(_say("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}", name, run_role))
         cursor.execute(_say("GRANT SELECT ON django_migrations TO {}", run_role))
+        cursor.execute(_FUNCTIONS)
+        for (signature,) in cursor.fetchall():
+            cursor.execute(
+                sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(signature), sql.Identifier(run_role))
+            )
 
 
 def _say(statement: str, *names: str) -> sql.Composed:

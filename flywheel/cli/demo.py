@@ -68,11 +68,17 @@ def _live(product: Supervisor, options: argparse.Namespace, began: float) -> str
     organization = f"northwind-{options.seed}-{secrets.token_hex(3)}"
     client = Client(product.url, _make_key(product.environment, organization, options))
     plan = Plan(APPLICATION, options.per_week, options.seed, options.world, options.prompts)
-    access = f"API     {product.url}/api/v1/     key of this demo: {client.key}"
+    owner = _make_person(product.environment, organization, "ana@northwind.test", "owner", options)
+    executive = _make_person(product.environment, organization, "eve@northwind.test", "executive", options)
+    access = (
+        f"Portal  {product.url}/     ana@northwind.test / {owner}     (executive: eve@northwind.test / {executive})\n"
+        f"API     {product.url}/api/docs/     key of this demo: {client.key}"
+    )
     if options.format == "json":
         summary = summarize(live_week(client, plan))
         summary["access"] = {
             "url": product.url, "organization": organization, "application": APPLICATION, "key": client.key,
+            "owner": "ana@northwind.test", "password": owner,
         }  # fmt: skip
         _say(json.dumps(summary, indent=2))
         return access
@@ -87,13 +93,23 @@ def _live(product: Supervisor, options: argparse.Namespace, began: float) -> str
 
 
 def _make_key(environment: Environment, organization: str, options: argparse.Namespace) -> str:
-    """Make the demo's key in a process of its own: this one stays a client of the API."""
-    command = [sys.executable, "-m", "flywheel.cli", "createkey", "--org", organization, "--sandbox",
-               "--scope", "ingest", "--scope", "read", "--scope", "admin",
-               "--data-dir", str(options.data_dir)]  # fmt: skip
+    scopes = ["--scope", "ingest", "--scope", "read", "--scope", "admin"]
+    return _flywheel(environment, ["createkey", "--org", organization, "--sandbox", *scopes], options)
+
+
+def _make_person(
+    environment: Environment, organization: str, email: str, role: str, options: argparse.Namespace
+) -> str:
+    command = ["createuser", "--org", organization, "--email", email, "--role", role]
+    return _flywheel(environment, [*command, *(["--staff"] if role == "owner" else [])], options)
+
+
+def _flywheel(environment: Environment, arguments: list[str], options: argparse.Namespace) -> str:
+    """Run another of our commands in a process of its own: this one stays a client of the API."""
+    command = [sys.executable, "-m", "flywheel.cli", *arguments, "--data-dir", str(options.data_dir)]
     done = subprocess.run(command, env=environment.variables, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
-        raise RuntimeError(f"making the demo's key failed: {done.stderr[-1000:]}")
+        raise RuntimeError(f"flywheel {arguments[0]} failed: {done.stderr[-1000:]}")
     return done.stdout.strip()
 
 

@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"flywheel: already running at {product.url} (data in {options.data_dir})", file=sys.stderr)
             return 2
         print(f"API     {product.url}/api/v1/   docs {product.url}/api/docs/")
+        print(f"Portal  {product.url}/   the first to sign up makes an organization; or: flywheel createuser --help")
         print("Ctrl-C stops everything", flush=True)
         product.serve()
         print("stopping …", flush=True)

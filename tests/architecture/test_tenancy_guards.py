@@ -12,6 +12,7 @@ from apps.platform.tenancy import TenantManager, TenantModel
 pytestmark = pytest.mark.django_db
 
 OUTSIDE_ROW_SECURITY = {
+    "organizations_invitation": "opened by its token before one is in the organization",
     "organizations_organization": "the tenant itself",
     "organizations_membership": "who may enter which organization is asked before entering",
     "organizations_apikey": "a key is looked up to learn the organization",

@@ -2,73 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any, ClassVar
 
-from django.utils.dateparse import parse_date, parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.evaluations import selectors
+from apps.evaluations.filtering import NAMES, BadFilter, parse_filters
 from apps.evaluations.selectors import Filters
 from apps.organizations.api.views import OrganizationView
 from apps.platform.api.cursors import decode_cursor, encode_cursor
 from apps.platform.api.problems import Problem
 
 PAGE = 50
-_TEXT_FILTERS = (
-    "agent", "channel", "variant", "prompt_version", "model", "environment", "tag", "pattern", "finding", "upsell",
-    "churn",
-)  # fmt: skip
-_PARAMETERS = [
-    OpenApiParameter(name, str) for name in ("application", "since", "until", "min_risk", "outcome", *_TEXT_FILTERS)
-]
+_PARAMETERS = [OpenApiParameter(name, str) for name in ("application", *NAMES)]
 
 
 def read_filters(view: OrganizationView, request: Request) -> Filters:
     """Return the filters of a query string. Raises 404 for a foreign application, 422 for a bad value."""
-    query = request.query_params
-    application = view.application(query.get("application") or None)
-    filters = Filters(
-        application_id=application.id if application else None,
-        since=_time(query.get("since"), "since"),
-        until=_time(query.get("until"), "until"),
-        min_risk=_number(query.get("min_risk")),
-        outcome=_choice(query.get("outcome")),
-    )
-    named: dict[str, Any] = {name: query[name] for name in _TEXT_FILTERS if query.get(name)}
-    return replace(filters, **named)
-
-
-def _time(text: str | None, name: str) -> datetime | None:
-    if not text:
-        return None
+    application = view.application(request.query_params.get("application") or None)
     try:
-        moment: datetime | None = parse_datetime(text)
-        day: date | None = None if moment else parse_date(text)
-    except ValueError:
-        moment = day = None
-    if day is not None:
-        return datetime.combine(day, time(), UTC)
-    if moment is None:
-        raise Problem(422, "bad_time", f"`{name}` must be a date or an ISO 8601 time.")
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError as error:
-        raise Problem(422, "bad_number", "`min_risk` must be a number.") from error
-
-
-def _choice(text: str | None) -> str | None:
-    if text and text not in {"blocked", "succeeded", "unclear"}:
-        raise Problem(422, "bad_outcome", "`outcome` is blocked, succeeded or unclear.")
-    return text or None
+        return parse_filters(request.query_params, application_id=application.id if application else None)
+    except BadFilter as error:
+        raise Problem(422, error.code, str(error)) from error
 
 
 class ConversationsView(OrganizationView):

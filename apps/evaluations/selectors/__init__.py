@@ -3,9 +3,14 @@
 from apps.evaluations.selectors.conversations import (
     AnalyzedConversation,
     find_conversation,
+    get_conversation,
+    leaks,
     list_facts,
+    outcomes_by_type,
+    poorest,
     read_conversations,
     results_of,
+    riskiest,
 )
 from apps.evaluations.selectors.filters import Filters
 from apps.evaluations.selectors.metrics import GROUPINGS, group_metrics, read_metrics, read_tally
@@ -15,10 +20,15 @@ __all__ = [
     "AnalyzedConversation",
     "Filters",
     "find_conversation",
+    "get_conversation",
     "group_metrics",
+    "leaks",
     "list_facts",
+    "outcomes_by_type",
+    "poorest",
     "read_conversations",
     "read_metrics",
     "read_tally",
     "results_of",
+    "riskiest",
 ]

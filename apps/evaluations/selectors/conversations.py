@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db.models import Q
 
-from apps.evaluations.analyzers import SECTIONS
+from apps.evaluations.analyzers import SECTIONS, SECURITY
+from apps.evaluations.domain.facts import FAULTS
 from apps.evaluations.models import Assessment, ConversationFact
 from apps.evaluations.selectors.filters import Filters
 from apps.ingestion.models import Conversation
@@ -73,4 +74,45 @@ def read_conversations(filters: Filters) -> list[dict[str, Any]]:
             }
             for conversation_id, session_id, agent, started_at, fact in page
         ]
+    return found
+
+
+def get_conversation(conversation_id: int) -> AnalyzedConversation | None:
+    """Return one conversation of the current organization by its id."""
+    row = Conversation.objects.filter(id=conversation_id).first()
+    if row is None:
+        return None
+    return AnalyzedConversation(row, read_messages([row])[row.id], results_of([row.id])[row.id])
+
+
+def riskiest(filters: Filters, *, limit: int) -> list[ConversationFact]:
+    """Return the facts with the highest risk above 0."""
+    rows = ConversationFact.objects.filter(filters.condition(), risk_score__gt=0)
+    return list(rows.order_by("-risk_score", "-conversation_id")[:limit])
+
+
+def poorest(filters: Filters, *, limit: int) -> list[ConversationFact]:
+    """Return the facts with the lowest quality score."""
+    rows = ConversationFact.objects.filter(filters.condition(), quality_score__isnull=False)
+    return list(rows.order_by("quality_score", "conversation_id")[:limit])
+
+
+def leaks(filters: Filters, *, limit: int) -> tuple[list[ConversationFact], int]:
+    """Return the newest facts of conversations where an attack succeeded or the assistant leaked, and their number."""
+    rows = ConversationFact.objects.filter(filters.condition()).filter(
+        Q(attacks_succeeded__gt=0) | Q(findings__overlap=list(FAULTS))
+    )
+    return list(rows.order_by("-started_at", "-conversation_id")[:limit]), rows.count()
+
+
+def outcomes_by_type(filters: Filters) -> dict[str, dict[str, int]]:
+    """Return how many attacks of each type were blocked, succeeded, or are unclear."""
+    facts = ConversationFact.objects.filter(filters.condition(), attacks__gt=0).values("conversation_id")
+    rows = Assessment.objects.filter(conversation_id__in=facts, analyzer=SECURITY)
+    found: dict[str, dict[str, int]] = {}
+    for result in rows.values_list("result", flat=True).iterator(_PAGE):
+        for incident in result["incidents"]:
+            if incident["type"] not in FAULTS:
+                counts = found.setdefault(incident["type"], {})
+                counts[incident["outcome"]] = counts.get(incident["outcome"], 0) + 1
     return found

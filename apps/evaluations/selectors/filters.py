@@ -7,10 +7,12 @@ from datetime import UTC, datetime, time
 
 from django.db.models import Q
 
+from apps.ingestion.selectors import search
+
 _EQUAL = ("application_id", "agent", "channel", "variant", "prompt_version", "model", "environment", "upsell", "churn")
 _SLICED = ("application_id", "agent", "channel", "variant", "prompt_version")
 _UNSLICED = ("model", "environment", "upsell", "churn", "tag", "pattern", "finding", "outcome", "min_risk",
-             "max_quality", "escalated", "enterprise_lead", "session_ids")  # fmt: skip
+             "max_quality", "escalated", "enterprise_lead", "session_ids", "q")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Filters:
     max_quality: float | None = None
     escalated: bool | None = None
     enterprise_lead: bool | None = None
+    q: str | None = None
     session_ids: tuple[str, ...] | None = None
 
     def condition(self) -> Q:
@@ -57,6 +60,8 @@ class Filters:
         for name, column in (("tag", "tags"), ("pattern", "patterns"), ("finding", "findings")):
             if (value := getattr(self, name)) is not None:
                 found &= Q(**{f"{column}__contains": [value]})
+        if self.q is not None:
+            found &= Q(conversation_id__in=search(self.q)) | Q(session_id=self.q)
         if self.outcome is not None:
             found &= Q(**{f"attacks_{self.outcome}__gt": 0})
         for name in ("escalated", "enterprise_lead"):

@@ -1,0 +1,32 @@
+"""What got out: conversations in which a reply leaked or an attack succeeded, newest first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.evaluations import selectors
+from apps.evaluations.selectors import Filters
+from apps.evaluations.web.words import age, say, worst_incident
+from apps.organizations.web.access import Access, page_url
+
+
+def read_leaks(filters: Filters, access: Access, *, limit: int) -> dict[str, Any] | None:
+    """Return what portal/leaks_table.html shows, and how many there are; None where there is none."""
+    facts, count = selectors.leaks(filters, limit=limit)
+    if not facts:
+        return None
+    results = selectors.results_of([fact.conversation_id for fact in facts])
+    rows = []
+    for fact in facts:
+        worst = worst_incident(results[fact.conversation_id].get("security"))
+        rows.append(
+            {
+                "session_id": fact.session_id,
+                "url": page_url("conversation", access, fact.conversation_id),
+                "severity": worst["severity"] if worst else "",
+                "what": say(worst["type"]) if worst else "",
+                "age_s": age(fact.started_at, access.now),
+            }
+        )
+    link = {"since": filters.since.date().isoformat()} if filters.since else {}
+    return {"rows": rows, "open": count, "url": page_url("conversations", access, outcome="succeeded", **link)}

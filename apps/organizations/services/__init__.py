@@ -1,0 +1,39 @@
+"""What people and commands do to organizations, applications, keys and members."""
+
+from apps.organizations.services.auditing import record_audit
+from apps.organizations.services.keys import NewKey, create_key, revoke_key, rotate_key
+from apps.organizations.services.people import (
+    NewInvitation,
+    PeopleError,
+    accept_invitation,
+    add_member,
+    change_member,
+    found_organization,
+    invite,
+    make_person,
+    remove_member,
+    revoke_invitation,
+)
+from apps.organizations.services.tenants import ensure_application, ensure_organization, move_clock, save_profile
+
+__all__ = [
+    "NewInvitation",
+    "NewKey",
+    "PeopleError",
+    "accept_invitation",
+    "add_member",
+    "change_member",
+    "create_key",
+    "ensure_application",
+    "ensure_organization",
+    "found_organization",
+    "invite",
+    "make_person",
+    "move_clock",
+    "record_audit",
+    "remove_member",
+    "revoke_invitation",
+    "revoke_key",
+    "rotate_key",
+    "save_profile",
+]

@@ -1,0 +1,1 @@
+"""Pages about people, applications and keys, and the frame of all pages."""

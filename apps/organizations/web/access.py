@@ -1,0 +1,160 @@
+"""Who may see which page: a signed-in person, in one organization, with a role, read anew on every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import SimpleTemplateResponse
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+
+from apps.organizations import selectors
+from apps.organizations.models import Application, Membership, Organization
+from apps.platform import clock
+from apps.platform.tenancy import tenant
+
+ORGANIZATION_KEY = "organization_id"
+EVERYONE = frozenset(Membership.Role.values)
+# Who may change what: keys, people and profiles; uploads and runs.
+ADMINISTRATORS = frozenset({Membership.Role.OWNER, Membership.Role.ADMIN})
+WORKERS = ADMINISTRATORS | {Membership.Role.ANALYST}
+
+
+@dataclass(frozen=True)
+class Access:
+    """A person in an organization, and the application the page is about (None: all)."""
+
+    organization: Organization
+    membership: Membership
+    application: Application | None
+
+    @property
+    def role(self) -> str:
+        """The person's role."""
+        return str(self.membership.role)
+
+    @property
+    def application_id(self) -> int | None:
+        """The id of the application the page is about."""
+        return self.application.id if self.application else None
+
+    @property
+    def actor(self) -> str:
+        """The name the audit trail knows the person by."""
+        return str(self.membership.user.email)
+
+    @property
+    def now(self) -> datetime:
+        """The organization's time."""
+        return clock.now(self.organization)
+
+    def may(self, roles: frozenset[str]) -> bool:
+        """Whether the person's role is one of these."""
+        return self.role in roles
+
+    def require(self, roles: frozenset[str]) -> None:
+        """Raise PermissionDenied unless the person's role is one of these."""
+        if not self.may(roles):
+            raise PermissionDenied
+
+
+class _Refused(Exception):
+    """Carries an error page out of the tenant block, so that it rolls back what the view wrote."""
+
+    def __init__(self, response: HttpResponseBase) -> None:
+        self.response = response
+
+
+View = Callable[..., HttpResponseBase]
+
+
+def portal_page(roles: frozenset[str] = EVERYONE, *, in_tenant: bool = True) -> Callable[[View], View]:
+    """Make a view of ``(request, access, …)`` a page of the portal.
+
+    Signed out: to sign-in. Member of nothing: to the choice of organizations. Wrong role: 403. The view and its
+    template run in one ``tenant(...)``; an error answer rolls back what it wrote. ``?application=`` names one of the
+    organization's applications; any other name is 404. A view that takes long without touching rows (an upload) sets
+    ``in_tenant=False`` and enters by itself.
+    """
+
+    def decorate(view: View) -> View:
+        @never_cache
+        @login_required
+        @wraps(view)
+        def page(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
+            membership = current_membership(request)
+            if membership is None:
+                return redirect("organizations")
+            if membership.role not in roles:
+                raise PermissionDenied
+            organization = membership.organization
+            try:
+                with tenant(organization.id):
+                    access = Access(
+                        organization, membership, selectors.named_application(request.GET.get("application"))
+                    )
+                    request.access = access  # type: ignore[attr-defined]
+                    if in_tenant:
+                        return _rendered(view(request, access, **arguments))
+            except _Refused as refused:
+                return refused.response
+            return view(request, access, **arguments)
+
+        return page
+
+    return decorate
+
+
+def _rendered(response: HttpResponseBase) -> HttpResponseBase:
+    # Rendered here: a template that renders after the block would read no rows.
+    if isinstance(response, SimpleTemplateResponse):
+        response.render()
+    if response.status_code >= 400:
+        raise _Refused(response)
+    return response
+
+
+def current_membership(request: HttpRequest) -> Membership | None:
+    """Return the person's membership in the organization last chosen, at first the one joined first.
+
+    None for a person in no organization. Raises PermissionDenied when the one chosen has removed them.
+    """
+    user = request.user
+    if not isinstance(user, AbstractBaseUser) or not user.is_active:
+        return None
+    chosen = request.session.get(ORGANIZATION_KEY)
+    if chosen is not None:
+        found = selectors.membership_of(user_id=user.pk, organization_id=chosen)
+        if found is None:
+            del request.session[ORGANIZATION_KEY]
+            raise PermissionDenied
+        return found
+    memberships = selectors.memberships_of(user_id=user.pk)
+    if not memberships:
+        return None
+    choose_organization(request, memberships[0].organization)
+    return memberships[0]
+
+
+def choose_organization(request: HttpRequest, organization: Organization) -> None:
+    """Remember which organization the person looks at."""
+    request.session[ORGANIZATION_KEY] = organization.id
+
+
+def page_url(name: str, access: Access, /, *arguments: Any, **query: Any) -> str:
+    """Return the address of a page, keeping the application; None and empty values are left out."""
+    if access.application is not None:
+        query.setdefault("application", access.application.slug)
+    asked = {key: value for key, value in query.items() if value not in (None, "")}
+    return reverse(name, args=arguments) + (f"?{urlencode(asked)}" if asked else "")

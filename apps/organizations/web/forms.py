@@ -1,0 +1,80 @@
+"""The forms of people, keys and applications. They check shape; services decide."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+
+from apps.organizations.domain.profile import ProfileError, check_profile
+from apps.organizations.models import ApiKey, Membership
+
+# Scopes whose endpoints exist.
+_SCOPES = [
+    (ApiKey.Scope.INGEST, "push logs and outcomes"),
+    (ApiKey.Scope.READ, "read conversations and metrics"),
+    (ApiKey.Scope.ADMIN, "change profiles and the sandbox clock"),
+]
+
+
+class OrganizationForm(forms.Form):
+    """A new organization."""
+
+    name = forms.CharField(max_length=200)
+    slug = forms.SlugField(max_length=50, label="Address", help_text="Small letters, digits and dashes.")
+
+
+class ApplicationForm(forms.Form):
+    """A new application."""
+
+    name = forms.CharField(max_length=200)
+    slug = forms.SlugField(max_length=100, label="Address", help_text="As in ?application=…; it stays as it is.")
+
+
+class ProfileForm(forms.Form):
+    """What an application's owner tells us, as JSON."""
+
+    profile = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false"}),
+        help_text="system_prompt, canaries, plans [{name, monthly_price}], intents [{intent, keywords, slots}], "
+        "languages, cost_per_thousand_input_tokens, cost_per_thousand_output_tokens, default_monthly_value.",
+    )
+
+    def clean_profile(self) -> dict[str, Any]:
+        """Return the profile in its stored form."""
+        try:
+            return check_profile(json.loads(self.cleaned_data["profile"]))
+        except json.JSONDecodeError as error:
+            raise forms.ValidationError(f"Line {error.lineno}, column {error.colno}: {error.msg}.") from error
+        except ProfileError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class KeyForm(forms.Form):
+    """A new key."""
+
+    name = forms.CharField(max_length=100, required=False, help_text="Where it will be used.")
+    scopes = forms.MultipleChoiceField(choices=_SCOPES, widget=forms.CheckboxSelectMultiple, initial=["ingest", "read"])
+    application = forms.ChoiceField(required=False, help_text="Bound to one application, or to all.")
+    days = forms.IntegerField(
+        min_value=1, max_value=3650, required=False, label="Expires after", help_text="Days; empty for never."
+    )
+
+    def __init__(self, *arguments: Any, applications: list[tuple[str, str]], **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.fields["application"].choices = [("", "all applications"), *applications]  # type: ignore[attr-defined]
+
+
+class MemberForm(forms.Form):
+    """A member's role and team."""
+
+    role = forms.ChoiceField(choices=Membership.Role.choices)
+    team = forms.ChoiceField(choices=Membership.Team.choices)
+
+
+class InvitationForm(MemberForm):
+    """Whom to invite, as what."""
+
+    email = forms.EmailField(label="E-mail")
+    field_order = ("email", "role", "team")

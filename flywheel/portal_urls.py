@@ -1,0 +1,38 @@
+"""The portal's pages."""
+
+from django.urls import path
+
+from apps.evaluations.web import conversations, dashboards, home
+from apps.ingestion.web import views as captured
+from apps.organizations.web import people, tenants
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("listening/", home.listening, name="listening"),
+    path("conversations/", conversations.conversations, name="conversations"),
+    path("conversations.csv", conversations.conversations_file, name="conversations_csv"),
+    path("conversations/<int:conversation_id>/", conversations.conversation, name="conversation"),
+    path("security/", dashboards.security, name="security"),
+    path("quality/", dashboards.quality, name="quality"),
+    path("business/", dashboards.business, name="business"),
+    path("performance/", dashboards.performance, name="performance"),
+    path("uploads/", captured.batches, name="batches"),
+    path("uploads/new/", captured.upload, name="upload"),
+    path("uploads/<str:batch_id>/", captured.batch, name="batch"),
+    path("uploads/<str:batch_id>/status/", captured.batch_status, name="batch_status"),
+    path("uploads/<str:batch_id>/rejected.csv", captured.rejected_lines, name="rejected_lines"),
+    path("organizations/", tenants.organizations, name="organizations"),
+    path("organizations/switch/", tenants.switch_organization, name="switch_organization"),
+    path("applications/", tenants.applications, name="applications"),
+    path("applications/new/", tenants.create_application, name="create_application"),
+    path("applications/<slug:slug>/", tenants.application, name="application"),
+    path("team/", people.team, name="team"),
+    path("team/members/<int:member_id>/", people.change_member, name="change_member"),
+    path("team/members/<int:member_id>/remove/", people.remove_member, name="remove_member"),
+    path("team/invitations/<int:invitation_id>/revoke/", people.revoke_invitation, name="revoke_invitation"),
+    path("invitations/<str:token>/", people.invitation, name="invitation"),
+    path("keys/", people.keys, name="keys"),
+    path("keys/<slug:prefix>/rotate/", people.rotate_key, name="rotate_key"),
+    path("keys/<slug:prefix>/revoke/", people.revoke_key, name="revoke_key"),
+    path("audit/", people.audit, name="audit"),
+]
