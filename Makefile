@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 SERVE ?= 1
 
-.PHONY: demo test setup setup-dev up check bench requirements clean
+.PHONY: demo test setup setup-dev up check browser bench requirements clean
 .DEFAULT_GOAL := demo
 
 demo: setup            ## everything from nothing: a simulated week of production, analyzed, then the portal
@@ -21,6 +21,11 @@ check: setup-dev       ## lints, types, import contracts, deployment checks
 	@FLYWHEEL_BUILD=1 $(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(50))") SITE_URL=https://check.invalid $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+browser:               ## Debian's Chromium for the browser tests, where it is missing and root may install it
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "No Chromium: apt-get install chromium, or the browser tests are skipped (in CI they fail)."
 
 bench: setup           ## benchmarks, with ratios measured in the same run
 	@$(BIN)/flywheel bench ingest && $(BIN)/flywheel bench analyze

@@ -125,21 +125,12 @@ def count_batch(batch: Batch) -> tuple[int, int]:
     return total, total - rows.filter(**_STALE).count()
 
 
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """Conversations waiting to be analyzed, and when the oldest batch still waiting was received."""
-
-    pending: int
-    oldest: datetime | None
-
-
-def read_lag(application_id: int | None = None) -> Lag:
-    """Return how far analysis is behind capture."""
+def oldest_waiting(application_id: int | None = None) -> datetime | None:
+    """Return when the oldest batch that is not fully analyzed was received."""
     waiting = Batch.objects.filter(status__in=[Batch.Status.PENDING, Batch.Status.STORED])
     if application_id is not None:
         waiting = waiting.filter(application_id=application_id)
-    oldest = waiting.order_by("id").values_list("received_at", flat=True).first()
-    return Lag(count_unassessed(application_id), oldest)
+    return waiting.order_by("id").values_list("received_at", flat=True).first()
 
 
 # What a search considers; beyond it a narrower question is due.

@@ -72,12 +72,6 @@ def memberships_of(*, user_id: int) -> list[Membership]:
     return list(Membership.objects.select_related("organization", "user").filter(user_id=user_id).order_by("id")[:200])
 
 
-def membership_of(*, user_id: int, organization_id: int) -> Membership | None:
-    """Return the person's membership in this organization."""
-    rows = Membership.objects.select_related("organization", "user")
-    return rows.filter(user_id=user_id, organization_id=organization_id).first()
-
-
 def members_of(*, organization_id: int) -> list[Membership]:
     """Return the people of an organization by e-mail."""
     rows = Membership.objects.select_related("user").filter(organization_id=organization_id)

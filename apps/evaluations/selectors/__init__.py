@@ -13,7 +13,13 @@ from apps.evaluations.selectors.conversations import (
     riskiest,
 )
 from apps.evaluations.selectors.filters import Filters
-from apps.evaluations.selectors.metrics import GROUPINGS, group_metrics, read_metrics, read_tally
+from apps.evaluations.selectors.metrics import (
+    GROUPINGS,
+    group_metrics,
+    read_metrics,
+    read_sliced_metrics,
+    read_tally,
+)
 
 __all__ = [
     "GROUPINGS",
@@ -28,6 +34,7 @@ __all__ = [
     "poorest",
     "read_conversations",
     "read_metrics",
+    "read_sliced_metrics",
     "read_tally",
     "results_of",
     "riskiest",

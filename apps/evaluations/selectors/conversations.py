@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, Q, Window
 
 from apps.evaluations.analyzers import SECTIONS, SECURITY
 from apps.evaluations.domain.facts import FAULTS
@@ -102,7 +102,9 @@ def leaks(filters: Filters, *, limit: int) -> tuple[list[ConversationFact], int]
     rows = ConversationFact.objects.filter(filters.condition()).filter(
         Q(attacks_succeeded__gt=0) | Q(findings__overlap=list(FAULTS))
     )
-    return list(rows.order_by("-started_at", "-conversation_id")[:limit]), rows.count()
+    counted = rows.annotate(number=Window(Count("*")))
+    found = list(counted.order_by("-started_at", "-conversation_id")[:limit])
+    return found, found[0].number if found else 0
 
 
 def outcomes_by_type(filters: Filters) -> dict[str, dict[str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -26,6 +26,9 @@ _COLUMNS = ("agent", "prompt_version", "variant", "channel")
 _OF_FACTS = ("tag", "model", "environment")
 GROUPINGS = ("day", "week", *_COLUMNS, *_OF_FACTS)
 
+# (application, day) pairs whose rollup waits to be recomputed.
+Dirty = list[tuple[int, date]]
+
 _decode_tally = msgspec.json.Decoder(Tally).decode
 _decode_fact = msgspec.json.Decoder(Fact).decode
 
@@ -37,8 +40,30 @@ def read_metrics(filters: Filters, *, currency: str = "USD") -> dict[str, Any]:
     Trends compare the period asked for with as long a period before it; without ``since``, the last seven days that
     hold data with the seven before.
     """
-    total = read_tally(filters)
-    recent, previous, days = _trend(filters, total)
+    dirty = _dirty_days(filters)
+    return _with_trend(filters, _total(filters, dirty), dirty, currency)
+
+
+def read_sliced_metrics(
+    filters: Filters, *, by: Sequence[str], currency: str = "USD"
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """Return the metrics, and those of each group of several groupings, read in one pass.
+
+    Only groupings that rollups keep apart: day, week, agent, prompt_version, variant, channel.
+    """
+    dirty = _dirty_days(filters)
+    parts: dict[str, list[tuple[str, Tally]]] = {name: [] for name in by}
+    for name, key, part in _sliced(filters, by, dirty):
+        parts[name].append((key, part))
+    total = Tally()
+    for _, part in parts[by[0]]:
+        total = total.merge(part)
+    groups = {name: _ordered(name, _merged(found), currency) for name, found in parts.items()}
+    return _with_trend(filters, total, dirty, currency), groups
+
+
+def _with_trend(filters: Filters, total: Tally, dirty: Dirty, currency: str) -> dict[str, Any]:
+    recent, previous, days = _trend(filters, total, dirty)
     found = metrics(total, recent=recent, previous=previous, currency=currency, period_days=days)
     return {**found, "pending_conversations": count_unassessed(filters.application_id)}
 
@@ -47,9 +72,32 @@ def group_metrics(filters: Filters, *, by: str, currency: str = "USD") -> list[d
     """Return the metrics of each group, times in order, everything else largest first. Raises KeyError for ``by``."""
     if by not in GROUPINGS:
         raise KeyError(by)
+    if by in _OF_FACTS:
+        return _ordered(by, _merged(_of_facts(filters, by)), currency)
+    sliced = _sliced(filters, (by,), _dirty_days(filters))
+    return _ordered(by, _merged((key, part) for _, key, part in sliced), currency)
+
+
+def read_tally(filters: Filters) -> Tally:
+    """Return the tally of the conversations that pass; exact, also while rollups are still being recomputed."""
+    return _total(filters, _dirty_days(filters))
+
+
+def _total(filters: Filters, dirty: Dirty) -> Tally:
+    total = Tally()
+    for part in _parts(filters, dirty):
+        total = total.merge(part)
+    return total
+
+
+def _merged(parts: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
     groups: dict[str, Tally] = {}
-    for key, part in _of_facts(filters, by) if by in _OF_FACTS else _sliced(filters, by):
+    for key, part in parts:
         groups[key] = groups[key].merge(part) if key in groups else part
+    return groups
+
+
+def _ordered(by: str, groups: dict[str, Tally], currency: str) -> list[dict[str, Any]]:
     if by in {"day", "week"}:
         ordered = sorted(groups.items())[-MOST_GROUPS:]
     else:
@@ -57,15 +105,7 @@ def group_metrics(filters: Filters, *, by: str, currency: str = "USD") -> list[d
     return [{"key": key, **metrics(part, currency=currency)} for key, part in ordered]
 
 
-def read_tally(filters: Filters) -> Tally:
-    """Return the tally of the conversations that pass; exact, also while rollups are still being recomputed."""
-    total = Tally()
-    for part in _parts(filters):
-        total = total.merge(part)
-    return total
-
-
-def _trend(filters: Filters, total: Tally) -> tuple[Tally | None, Tally | None, int | None]:
+def _trend(filters: Filters, total: Tally, dirty: Dirty) -> tuple[Tally | None, Tally | None, int | None]:
     if filters.session_ids is not None:
         return None, None, None
     if filters.since is not None:
@@ -73,45 +113,47 @@ def _trend(filters: Filters, total: Tally) -> tuple[Tally | None, Tally | None, 
         length = until - filters.since
         if length <= timedelta():
             return None, None, None
-        return None, read_tally(filters.between(filters.since - length, filters.since)), max(1, length.days)
+        return None, _total(filters.between(filters.since - length, filters.since), dirty), max(1, length.days)
     end = filters.until or _after(total.last_day)
     if end is None:
         return None, None, None
     week = timedelta(days=_WEEK)
-    recent = read_tally(filters.between(end - week, end))
-    return recent, read_tally(filters.between(end - 2 * week, end - week)), _WEEK
+    recent = _total(filters.between(end - week, end), dirty)
+    return recent, _total(filters.between(end - 2 * week, end - week), dirty), _WEEK
 
 
 def _after(day: date | None) -> datetime | None:
     return datetime.combine(day + timedelta(days=1), time(), UTC) if day else None
 
 
-def _parts(filters: Filters) -> Iterator[Tally]:
+def _parts(filters: Filters, dirty: Dirty) -> Iterator[Tally]:
     condition = filters.slice_condition()
     if condition is None:
         yield from map(tally, _chunks(ConversationFact.objects.filter(filters.condition())))
         return
-    dirty = _dirty_days(filters)
     for text in _texts(_clean(condition, dirty), "tally"):
         yield _decode_tally(text)
     if dirty:
         yield from map(tally, _chunks(_dirty_facts(filters, dirty)))
 
 
-def _sliced(filters: Filters, by: str) -> Iterator[tuple[str, Tally]]:
+def _sliced(filters: Filters, by: Sequence[str], dirty: Dirty) -> Iterator[tuple[str, str, Tally]]:
     condition = filters.slice_condition()
     rows = ConversationFact.objects.filter(filters.condition())
     if condition is not None:
-        dirty = _dirty_days(filters)
-        column = by if by in _COLUMNS else "day"
-        rollups = _clean(condition, dirty).annotate(text=Cast("tally", TextField())).values_list(column, "text")
-        for value, text in rollups.iterator(chunk_size=_CHUNK):
-            yield _key(by, value), _decode_tally(text)
+        columns = [name if name in _COLUMNS else "day" for name in by]
+        rollups = _clean(condition, dirty).annotate(text=Cast("tally", TextField())).values_list("text", *columns)
+        for text, *values in rollups.iterator(chunk_size=_CHUNK):
+            part = _decode_tally(text)
+            yield from ((name, _key(name, value), part) for name, value in zip(by, values, strict=True))
         if not dirty:
             return
         rows = _dirty_facts(filters, dirty)
     for facts in _chunks(rows):
-        yield from _tallied(facts, lambda fact: (_key(by, fact.day if by in {"day", "week"} else getattr(fact, by)),))
+        for name in by:
+            column = name if name in _COLUMNS else "day"
+            for key, part in _tallied(facts, lambda fact, of=name, at=column: (_key(of, getattr(fact, at)),)):
+                yield name, key, part
 
 
 def _of_facts(filters: Filters, by: str) -> Iterator[tuple[str, Tally]]:
@@ -135,7 +177,7 @@ def _key(by: str, value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _dirty_days(filters: Filters) -> list[tuple[int, date]]:
+def _dirty_days(filters: Filters) -> Dirty:
     """Return the (application, day) pairs whose rollup waits to be recomputed: their facts speak instead."""
     pairs = []
     for key in work.waiting_keys("evaluations.roll_up"):
@@ -145,21 +187,21 @@ def _dirty_days(filters: Filters) -> list[tuple[int, date]]:
     return pairs
 
 
-def _clean(condition: Q, dirty: list[tuple[int, date]]) -> QuerySet[DailyRollup]:
+def _clean(condition: Q, dirty: Dirty) -> QuerySet[DailyRollup]:
     rows = DailyRollup.objects.filter(condition)
     for application_id, days in _by_application(dirty).items():
         rows = rows.exclude(application_id=application_id, day__in=days)
     return rows
 
 
-def _dirty_facts(filters: Filters, dirty: list[tuple[int, date]]) -> QuerySet[ConversationFact]:
+def _dirty_facts(filters: Filters, dirty: Dirty) -> QuerySet[ConversationFact]:
     those = Q(pk__in=[])
     for application_id, days in _by_application(dirty).items():
         those |= Q(application_id=application_id, day__in=days)
     return ConversationFact.objects.filter(filters.condition() & those)
 
 
-def _by_application(pairs: list[tuple[int, date]]) -> dict[int, list[date]]:
+def _by_application(pairs: Dirty) -> dict[int, list[date]]:
     found: dict[int, list[date]] = {}
     for application_id, day in pairs:
         found.setdefault(application_id, []).append(day)

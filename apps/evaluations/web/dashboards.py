@@ -12,28 +12,29 @@ from apps.evaluations import selectors
 from apps.evaluations.domain.intervals import wilson
 from apps.evaluations.selectors import Filters
 from apps.evaluations.web import charts, figures
-from apps.evaluations.web.leaks import read_leaks
+from apps.evaluations.web.leaks import describe_leaks
 from apps.evaluations.web.periods import Period, describe, filters_of, read_period
 from apps.evaluations.web.words import money, say, worst_incident
 from apps.organizations.web.access import Access, page_url, portal_page
 
 _WORST = 10
+_LEAKS = 6
+_SLICES = 12
 
 
 @require_safe
 @portal_page()
 def security(request: HttpRequest, access: Access) -> HttpResponse:
     """Attacks by outcome, the block rate, types, leaks, the worst."""
-    period, found, context = _page(request, access, "security", figures.security_figures)
+    period, found, groups, context = _page(request, access, "security", figures.security_figures)
     if context["empty"] is None:
-        days, totals = _days(period, access), found["security"]
+        days, totals = groups["day"], found["security"]
         context |= {
             "attacks": charts.attacks(days),
             "totals": {name: totals[f"attacks_{name}"] for name in ("blocked", "succeeded", "unclear")},
             "block_rate": charts.block_rate(days),
             "types": _types(period, access, totals["by_type"]),
-            "leaks": read_leaks(filters_of(period, access), access, limit=6),
-            "worst": _worst_risk(filters_of(period, access), access),
+            **_leaks_and_worst(filters_of(period, access), access),
             "calibration": {
                 "kind": "info",
                 "text": "Uncalibrated: no labelled sample of this traffic yet. On other traffic the rules raised 8 "
@@ -47,13 +48,13 @@ def security(request: HttpRequest, access: Access) -> HttpResponse:
 @portal_page()
 def quality(request: HttpRequest, access: Access) -> HttpResponse:
     """The score, the patterns, the escalation funnel, the worst ten."""
-    period, found, context = _page(request, access, "quality", figures.quality_figures)
+    period, found, groups, context = _page(request, access, "quality", figures.quality_figures)
     if context["empty"] is None:
         totals, link = found["quality"], period.link
         conversations = found["conversations"]
         escalations = totals["escalations"]
         context |= {
-            "score": charts.score(_days(period, access)),
+            "score": charts.score(groups["day"]),
             "patterns": charts.patterns(totals["poor_quality_patterns"]),
             "escalation": [
                 {
@@ -78,7 +79,7 @@ def quality(request: HttpRequest, access: Access) -> HttpResponse:
 @portal_page()
 def business(request: HttpRequest, access: Access) -> HttpResponse:
     """The funnel, what goes with success, agents, churn, leads."""
-    period, found, context = _page(request, access, "business", figures.business_figures)
+    period, found, _, context = _page(request, access, "business", figures.business_figures)
     if context["empty"] is None:
         totals, filters = found["business"], filters_of(period, access)
         funnel = totals["funnel"]
@@ -122,25 +123,33 @@ def business(request: HttpRequest, access: Access) -> HttpResponse:
 @portal_page()
 def performance(request: HttpRequest, access: Access) -> HttpResponse:
     """Reply times by day, and where time and money go."""
-    period, _, context = _page(request, access, "performance", figures.performance_figures)
+    slices = ("agent", "prompt_version", "channel")
+    period, _, groups, context = _page(request, access, "performance", figures.performance_figures, slices)
     if context["empty"] is None:
-        filters = filters_of(period, access)
-        slices = []
-        for by, kind in (("agent", "agent"), ("prompt_version", "prompt version"), ("model", "model")):
-            for group in selectors.group_metrics(filters, by=by)[:12]:
-                if group["key"]:
-                    slices.append(_slice(group, by, kind, access, period))
         context |= {
-            "reply": charts.reply_times(_days(period, access)),
-            "slices": slices,
+            "reply": charts.reply_times(groups["day"]),
+            "slices": [
+                _slice(group, by, by.replace("_", " "), access, period)
+                for by in slices
+                for group in groups[by][:_SLICES]
+                if group["key"]
+            ],
             "currency": access.organization.currency,
         }
     return TemplateResponse(request, "portal/performance.html", context)
 
 
-def _page(request: HttpRequest, access: Access, name: str, strip: Any) -> tuple[Period, dict[str, Any], dict[str, Any]]:
+Groups = dict[str, list[dict[str, Any]]]
+
+
+def _page(
+    request: HttpRequest, access: Access, name: str, strip: Any, slices: tuple[str, ...] = ()
+) -> tuple[Period, dict[str, Any], Groups, dict[str, Any]]:
+    """Return the period, its metrics, those by day and by each slice, and the context every page here has."""
     period = read_period(request, access)
-    found = selectors.read_metrics(filters_of(period, access), currency=access.organization.currency)
+    found, groups = selectors.read_sliced_metrics(
+        filters_of(period, access), by=("day", *slices), currency=access.organization.currency
+    )
     empty = None
     if not found["conversations"]:
         empty = {
@@ -154,11 +163,7 @@ def _page(request: HttpRequest, access: Access, name: str, strip: Any) -> tuple[
         "empty": empty,
         "figures": strip(found, access, period.link),
     }
-    return period, found, context
-
-
-def _days(period: Period, access: Access) -> list[dict[str, Any]]:
-    return selectors.group_metrics(filters_of(period, access), by="day")
+    return period, found, groups, context
 
 
 def _fields(filters: Filters) -> dict[str, Any]:
@@ -188,11 +193,12 @@ def _types(period: Period, access: Access, counts: dict[str, int]) -> list[dict[
     return rows
 
 
-def _worst_risk(filters: Filters, access: Access) -> list[dict[str, Any]]:
-    facts = selectors.riskiest(filters, limit=_WORST)
-    results = selectors.results_of([fact.conversation_id for fact in facts])
+def _leaks_and_worst(filters: Filters, access: Access) -> dict[str, Any]:
+    leaked, count = selectors.leaks(filters, limit=_LEAKS)
+    riskiest = selectors.riskiest(filters, limit=_WORST)
+    results = selectors.results_of([fact.conversation_id for fact in (*leaked, *riskiest)])
     rows = []
-    for fact in facts:
+    for fact in riskiest:
         worst = worst_incident(results[fact.conversation_id].get("security"))
         rows.append(
             {
@@ -204,7 +210,7 @@ def _worst_risk(filters: Filters, access: Access) -> list[dict[str, Any]]:
                 "outcome": worst["outcome"] if worst else "",
             }
         )
-    return rows
+    return {"leaks": describe_leaks(leaked, count, results, filters, access), "worst": rows}
 
 
 def _worst_quality(filters: Filters, access: Access) -> list[dict[str, Any]]:

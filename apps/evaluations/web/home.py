@@ -98,11 +98,11 @@ def _wheel(access: Access, metrics: dict[str, Any], period: Period) -> dict[str,
 
 
 def _captured(access: Access, recent: list[Batch], metrics: dict[str, Any]) -> dict[str, Any]:
-    lag = captured.read_lag(access.application_id)
+    pending = metrics["pending_conversations"]
     return {
-        "pending": lag.pending,
-        "oldest_s": age(lag.oldest, access.now),
-        "accepted": metrics["conversations"] + lag.pending,
+        "pending": pending,
+        "oldest_s": age(captured.oldest_waiting(access.application_id), access.now),
+        "accepted": metrics["conversations"] + pending,
         "analyzed": metrics["conversations"],
         "rejected": sum(batch.rejected for batch in recent),
         "rows": [

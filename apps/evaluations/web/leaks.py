@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from apps.evaluations import selectors
+from apps.evaluations.models import ConversationFact
 from apps.evaluations.selectors import Filters
 from apps.evaluations.web.words import age, say, worst_incident
 from apps.organizations.web.access import Access, page_url
+
+Results = dict[int, dict[str, Any]]
 
 
 def read_leaks(filters: Filters, access: Access, *, limit: int) -> dict[str, Any] | None:
     """Return what portal/leaks_table.html shows, and how many there are; None where there is none."""
     facts, count = selectors.leaks(filters, limit=limit)
-    if not facts:
-        return None
-    results = selectors.results_of([fact.conversation_id for fact in facts])
+    return describe_leaks(facts, count, selectors.results_of([fact.conversation_id for fact in facts]), filters, access)
+
+
+def describe_leaks(
+    facts: Sequence[ConversationFact], count: int, results: Results, filters: Filters, access: Access
+) -> dict[str, Any] | None:
+    """Return the same from facts and results already read."""
     rows = []
     for fact in facts:
         worst = worst_incident(results[fact.conversation_id].get("security"))
@@ -29,4 +37,5 @@ def read_leaks(filters: Filters, access: Access, *, limit: int) -> dict[str, Any
             }
         )
     link = {"since": filters.since.date().isoformat()} if filters.since else {}
-    return {"rows": rows, "open": count, "url": page_url("conversations", access, outcome="succeeded", **link)}
+    address = page_url("conversations", access, outcome="succeeded", **link)
+    return {"rows": rows, "open": count, "url": address} if rows else None

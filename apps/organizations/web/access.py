@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -35,9 +34,14 @@ WORKERS = ADMINISTRATORS | {Membership.Role.ANALYST}
 class Access:
     """A person in an organization, and the application the page is about (None: all)."""
 
-    organization: Organization
     membership: Membership
+    memberships: tuple[Membership, ...]
     application: Application | None
+
+    @property
+    def organization(self) -> Organization:
+        """The organization the person looks at; ``memberships`` are those they could."""
+        return self.membership.organization
 
     @property
     def role(self) -> str:
@@ -93,23 +97,25 @@ def portal_page(roles: frozenset[str] = EVERYONE, *, in_tenant: bool = True) -> 
         @login_required
         @wraps(view)
         def page(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
-            membership = current_membership(request)
+            memberships = tuple(selectors.memberships_of(user_id=request.user.pk or 0))
+            membership = _current(request, memberships)
             if membership is None:
                 return redirect("organizations")
             if membership.role not in roles:
                 raise PermissionDenied
-            organization = membership.organization
             try:
-                with tenant(organization.id):
-                    access = Access(
-                        organization, membership, selectors.named_application(request.GET.get("application"))
-                    )
+                with tenant(membership.organization_id):
+                    application = selectors.named_application(request.GET.get("application"))
+                    access = Access(membership, memberships, application)
                     request.access = access  # type: ignore[attr-defined]
                     if in_tenant:
                         return _rendered(view(request, access, **arguments))
+                return view(request, access, **arguments)
             except _Refused as refused:
                 return refused.response
-            return view(request, access, **arguments)
+            finally:
+                # Error pages render after the block: their frame must not ask for the tenant's rows.
+                request.access = None  # type: ignore[attr-defined]
 
         return page
 
@@ -125,22 +131,18 @@ def _rendered(response: HttpResponseBase) -> HttpResponseBase:
     return response
 
 
-def current_membership(request: HttpRequest) -> Membership | None:
-    """Return the person's membership in the organization last chosen, at first the one joined first.
+def _current(request: HttpRequest, memberships: tuple[Membership, ...]) -> Membership | None:
+    """Return the membership in the organization last chosen, at first the one joined first.
 
     None for a person in no organization. Raises PermissionDenied when the one chosen has removed them.
     """
-    user = request.user
-    if not isinstance(user, AbstractBaseUser) or not user.is_active:
-        return None
     chosen = request.session.get(ORGANIZATION_KEY)
     if chosen is not None:
-        found = selectors.membership_of(user_id=user.pk, organization_id=chosen)
+        found = next((each for each in memberships if each.organization_id == chosen), None)
         if found is None:
             del request.session[ORGANIZATION_KEY]
             raise PermissionDenied
         return found
-    memberships = selectors.memberships_of(user_id=user.pk)
     if not memberships:
         return None
     choose_organization(request, memberships[0].organization)

@@ -42,7 +42,6 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
                  "icon": icon}
             )  # fmt: skip
     organization = access.organization
-    memberships = selectors.memberships_of(user_id=access.membership.user_id)
     return {
         "portal": {
             "nav": entries,
@@ -60,7 +59,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
                     "role": each.role,
                     "current": each.organization_id == organization.id,
                 }
-                for each in memberships
+                for each in access.memberships
             ],
             "application": {"name": access.application.name, "slug": access.application.slug}
             if access.application

@@ -1,0 +1,85 @@
+"""A real Chromium, and what a page did in it that a page of ours must never do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Request, sync_playwright
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run Debian's Chromium; where it is missing the test is skipped, in CI it fails."""
+    path = shutil.which("chromium")
+    if path is None:
+        words = "Chromium is missing: `apt-get install chromium` runs the browser tests"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(words)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A browser context that remembers every fault: console errors, policy violations, foreign requests, dialogs."""
+
+    def __init__(self, context: BrowserContext, origin: str) -> None:
+        self.context = context
+        self.origin = origin
+        self.faults: list[str] = []
+        context.set_default_timeout(10_000)
+        context.on("console", self._said)
+        context.on("weberror", lambda error: self.faults.append(f"uncaught: {error.error}"))
+        context.on("request", self._asked)
+        context.on("dialog", self._opened)
+        self.page: Page = context.new_page()
+
+    def go(self, path: str) -> int:
+        """Open a page of the portal; return its status."""
+        answer = self.page.goto(self.origin + path)
+        assert answer is not None
+        return answer.status
+
+    def sign_in(self, session_key: str) -> None:
+        """Carry a session made on the server's side: signing in by its form has its own test."""
+        self.context.add_cookies([{"name": "sessionid", "value": session_key, "url": self.origin}])
+
+    def choose_theme(self, theme: str) -> None:
+        """Show the page light or dark, as the theme menu does."""
+        self.page.evaluate("theme => window.FlywheelTheme.choose(theme)", theme)
+
+    def picture(self, path: Path) -> None:
+        """Write a picture of the whole page."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path, full_page=True, animations="disabled")
+
+    def _said(self, message: ConsoleMessage) -> None:
+        # A page that answers 4xx on purpose is reported by Chromium as a failed resource; its test reads the status.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.faults.append(f"{message.type} on {message.page.url if message.page else '?'}: {message.text}")
+
+    def _asked(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in ("http", "https", "ws", "wss") and not request.url.startswith(self.origin):
+            self.faults.append(f"a request to {address.netloc}")
+
+    def _opened(self, dialog: Dialog) -> None:
+        self.faults.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
