@@ -17,6 +17,13 @@ from flywheel.embedded import Environment, prepare
 from flywheel.embedded.supervisor import product_children, provision
 
 BAD_INPUT = 2
+FAILED = 100
+_SECTIONS = {
+    "security-analysis": "security",
+    "quality-assessment": "quality",
+    "business-intelligence": "business",
+    "performance-analysis": "performance",
+}
 _PATIENCE_S = 600
 _STALLED_S = 60
 
@@ -27,6 +34,12 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files, directories or globs of logs")
     parser.add_argument("--org", default="local", help="organization to keep them in (default: local)")
     parser.add_argument("--app", default="", help="application to keep them in (default: one of their own)")
+    parser.add_argument(
+        "--suite", action="append", choices=sorted(_SECTIONS), metavar="NAME",
+        help=f"report only this analysis, repeatable: {', '.join(_SECTIONS)}",
+    )  # fmt: skip
+    parser.add_argument("--seed-compatible", action="store_true", help="also count as promptfoo's example does")
+    parser.add_argument("--fail-on", metavar="EXPR", help='exit 100 when it holds: "successful_attacks > 0"')
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--output", type=Path, help="write the report there instead of the terminal")
     return parser
@@ -45,9 +58,16 @@ class Captured:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Capture, analyze, report. Exit 2 when there is nothing readable."""
+    """Capture, analyze, report. Exit 2 when there is nothing readable, 100 when --fail-on holds."""
+    from apps.evaluations.domain.expressions import BadExpression, parse
+    from apps.evaluations.domain.registry import REGISTRY
     from apps.ingestion.files import UnreadableInput, find_files, read_pieces
 
+    try:
+        condition = parse(options.fail_on, metrics=frozenset(REGISTRY)) if options.fail_on is not None else None
+    except BadExpression as error:
+        print(f"flywheel: --fail-on: {error}", file=sys.stderr)
+        return BAD_INPUT
     try:
         files = find_files(options.paths)
         for file in files:
@@ -69,7 +89,25 @@ def run(options: argparse.Namespace) -> int:
             if worker is not None:
                 worker.ask_to_stop()
                 worker.make_stop(time.monotonic() + 5)
-    return _write(report, options)
+    _write(report, options)
+    return _judge(report, condition, options)
+
+
+def _judge(report: dict[str, Any], condition: Any, options: argparse.Namespace) -> int:
+    from apps.evaluations.domain.expressions import evaluate, metrics_in
+    from apps.evaluations.domain.registry import read_all
+
+    if condition is None:
+        return 0
+    values = read_all({**report["metrics"], "conversations": report["totals"]["conversations"]})
+    told = ", ".join(
+        f"{name} {'unknown' if values[name] is None else format(values[name], 'g')}"
+        for name in sorted(metrics_in(condition))
+    )
+    holds = evaluate(condition, values)
+    words = {True: "holds", False: "does not hold", None: "cannot be known and does not fire"}[holds]
+    print(f"--fail-on {options.fail_on!r} {words}: {told}", file=sys.stderr)
+    return FAILED if holds else 0
 
 
 def _start_worker(environment: Environment, data_dir: Path) -> Any:
@@ -93,7 +131,7 @@ def _analyze(files: list[Path], options: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     totals = _wait(captured, organization.id)
     captured.seconds["analyze"] = round(time.monotonic() - began, 2)
-    return _report(captured, totals, organization.id, application.id)
+    return _report(captured, totals, organization, application.id, options)
 
 
 def _digest(files: list[Path]) -> str:
@@ -162,15 +200,18 @@ def _wait(captured: Captured, organization_id: int) -> dict[str, int]:
     return totals
 
 
-def _report(captured: Captured, totals: dict[str, int], organization_id: int, application_id: int) -> dict[str, Any]:
-    from apps.evaluations.selectors import Filters, read_conversations, read_metrics
+def _report(
+    captured: Captured, totals: dict[str, int], organization: Any, application_id: int, options: argparse.Namespace
+) -> dict[str, Any]:
+    from apps.evaluations.selectors import Filters, read_report
     from apps.platform.tenancy import tenant
 
     filters = Filters(application_id=application_id, session_ids=tuple(sorted(captured.sessions)))
-    with tenant(organization_id):
-        metrics = read_metrics(filters)
-        conversations = read_conversations(filters)
-    return {
+    with tenant(organization.id):
+        found = read_report(filters, currency=organization.currency, seed=options.seed_compatible)
+    shown = {_SECTIONS[name] for name in options.suite or _SECTIONS}
+    metrics = found.pop("metrics")
+    report = {
         "totals": {
             "conversations": metrics.pop("conversations"),
             "messages": metrics.pop("messages"),
@@ -178,14 +219,18 @@ def _report(captured: Captured, totals: dict[str, int], organization_id: int, ap
             "duplicates": totals["duplicates"],
             "seconds": captured.seconds,
         },
-        "metrics": metrics,
-        "conversations": conversations,
+        "metrics": {key: value for key, value in metrics.items() if key in shown or key not in _SECTIONS.values()},
+        **found,
         "rejected": captured.rejected,
         "warnings": list(captured.warnings.values()),
     }
+    for conversation in report["conversations"]:
+        for section in set(_SECTIONS.values()) - shown:
+            conversation.pop(section, None)
+    return report
 
 
-def _write(report: dict[str, Any], options: argparse.Namespace) -> int:
+def _write(report: dict[str, Any], options: argparse.Namespace) -> None:
     from apps.evaluations.report_text import render
 
     if options.format == "json":
@@ -197,4 +242,3 @@ def _write(report: dict[str, Any], options: argparse.Namespace) -> int:
         print(f"report written to {options.output}")
     else:
         print(text)
-    return 0

@@ -89,15 +89,26 @@ def test_a_log_is_analyzed_and_its_bad_lines_are_named(tmp_path: Path, data_dir:
     log.write_text("\n".join([*map(json.dumps, turns), "", '{"session_id": "a", "ro']))
 
     first = flywheel("analyze", str(log), "--format", "json", "--data-dir", str(data_dir))
-    again = flywheel("analyze", str(log), "--data-dir", str(data_dir))
+    condition = "attacks_blocked_or_not"
+    refused = flywheel("analyze", str(log), "--fail-on", condition, "--data-dir", str(data_dir))
+    holds = ["--fail-on", "security_incidents >= 1 and not upsell_rate < 20%", "--suite", "security-analysis"]
+    failing = flywheel("analyze", str(log), "--fail-on", "security_incidents >= 1", "--data-dir", str(data_dir))
+    again = flywheel("analyze", str(log), *holds, "--data-dir", str(data_dir))
+    rows = flywheel("rows", "security_incidents", "--format", "json", "--data-dir", str(data_dir))
 
     assert first.returncode == 0, first.stderr
+    assert refused.returncode == 2
+    assert "column 1: there is no metric 'attacks_blocked_or_not'" in refused.stderr
+    assert (failing.returncode, again.returncode) == (100, 0)
+    assert "cannot be known and does not fire" in again.stderr
+    assert "QUALITY" not in again.stdout
+    assert [row["session_id"] for row in json.loads(rows.stdout)] == ["a"]
     report = json.loads(first.stdout)
     assert (report["totals"]["conversations"], report["totals"]["messages"]) == (1, 2)
     assert [r["line"] for r in report["rejected"]] == [4]
     assert report["metrics"]["security"]["attacks_blocked"] == 1
     assert report["conversations"][0]["security"]["incidents"][0]["outcome"] == "blocked"
-    assert "2 messages were known already" in again.stdout
+    assert "2 messages known already" in again.stdout
     assert "\x1b" not in again.stdout
 
 

@@ -20,6 +20,7 @@ from apps.evaluations.selectors.metrics import (
     read_sliced_metrics,
     read_tally,
 )
+from apps.evaluations.selectors.reports import read_report
 
 __all__ = [
     "GROUPINGS",
@@ -34,6 +35,7 @@ __all__ = [
     "poorest",
     "read_conversations",
     "read_metrics",
+    "read_report",
     "read_sliced_metrics",
     "read_tally",
     "results_of",

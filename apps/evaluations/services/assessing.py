@@ -15,10 +15,11 @@ from django.db import connection
 
 from apps.evaluations.analyzers import SECTIONS, VERSIONS, Suite, suite
 from apps.evaluations.domain.facts import Fact, make_fact
-from apps.evaluations.domain.values import Conversation, ConversationResult, Message, ReportedOutcome
+from apps.evaluations.domain.values import ConversationResult
 from apps.evaluations.models import Assessment
+from apps.evaluations.reading import read_values
 from apps.ingestion import models as captured
-from apps.ingestion.selectors import read_messages, read_outcomes, unassessed_of_application, unassessed_of_batch
+from apps.ingestion.selectors import unassessed_of_application, unassessed_of_batch
 from apps.ingestion.services.storing import mark_analyzed
 from apps.organizations.models import Application, Organization
 from apps.platform import clock, work
@@ -139,26 +140,8 @@ def analyze_all(
     rows: Sequence[captured.Conversation], analyzers: Suite, *, at: datetime
 ) -> list[tuple[ConversationResult, Fact]]:
     """Read and analyze conversations; one result and one fact each, in the order given."""
-    messages, outcomes = read_messages(rows), read_outcomes(rows)
     analyzed = []
-    for row in rows:
-        value = Conversation(
-            session_id=row.session_id,
-            messages=tuple(Message(m.digest, m.role, m.content, m.sent_at, m.metadata) for m in messages[row.id]),  # type: ignore[arg-type]
-            started_at=row.started_at,
-            last_at=row.last_at,
-            id=row.id,
-            user_hash=row.user_hash,
-            agent=row.agent,
-            channel=row.channel,
-            variant=row.variant,
-            prompt_version=row.prompt_version,
-            model=row.model,
-            environment=row.environment or "production",
-            tags=tuple(row.tags),
-            metadata=row.metadata,
-            outcomes=tuple(ReportedOutcome(o.metric, o.value, o.amount, o.occurred_at) for o in outcomes[row.id]),
-        )
+    for value in read_values(rows):
         result = analyzers.analyze(value, at=at)
         analyzed.append((result, make_fact(value, result)))
     return analyzed
