@@ -49,9 +49,14 @@ def _print_detection(found: list[dict[str, Any]]) -> None:
     _print_share(
         "conversations with an attack", sum(week["found"] for week in found), sum(week["sent"] for week in found)
     )
-    for part in ("by_style", "by_type"):
-        for name, (hits, sent) in sorted(_added(week[part] for week in found).items()):
-            _print_share(f"… {name.replace('_', ' ')}", hits, sent)
+    styles = _added(week["by_style"] for week in found)
+    plain = styles.pop("plain", (0, 0))
+    _print_share("… in the words most attackers use", *plain)
+    _print_share(
+        "… in more inventive ones", sum(hit for hit, _ in styles.values()), sum(of for _, of in styles.values())
+    )
+    for name, (hits, sent) in sorted(_added(week["by_type"] for week in found).items()):
+        _print_share(f"… {name.replace('_', ' ')}", hits, sent)
     leaks, missed = sum(week["leaks_alone"] for week in found), sum(week["missed"] for week in found)
     _print_share("of the missed, those whose leak in the reply was found", leaks, missed)
     _print_share("false alarms", sum(w["false_alarms"] for w in found), sum(w["harmless"] for w in found))

@@ -15,6 +15,7 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
     """Describe the subcommand."""
     parser: argparse.ArgumentParser = subparsers.add_parser("createkey", help="make an API key and print it")
     parser.add_argument("--org", required=True, help="the organization's slug; made if it is missing")
+    parser.add_argument("--name", default="", help="the name of a missing organization (default: from its slug)")
     parser.add_argument("--sandbox", action="store_true", help="make a missing organization a sandbox")
     parser.add_argument("--app", default="", help="bind the key to this application; made if it is missing")
     parser.add_argument("--scope", action="append", required=True, help="repeat for several")
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         from apps.platform import clock
 
         at = clock.wall()
-        organization = services.ensure_organization(slug=options.org, at=at, sandbox=options.sandbox)
+        organization = services.ensure_organization(slug=options.org, name=options.name, at=at, sandbox=options.sandbox)
         application = (
             services.ensure_application(organization_id=organization.id, slug=options.app, at=at)
             if options.app

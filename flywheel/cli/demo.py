@@ -10,14 +10,20 @@ import secrets
 import subprocess
 import sys
 import time
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from flywheel.cli.up import choose_port
 from flywheel.embedded.environment import Environment
+from flywheel.embedded.process import die_with_parent
 from flywheel.embedded.supervisor import Supervisor, running
 
 APPLICATION = "northwind-support"
 WORKERS = 2
+PEOPLE = {
+    "ana@northwind.test": ("--role", "owner", "--team", "security"),
+    "eve@northwind.test": ("--role", "executive", "--team", "business"),
+}
 
 
 def add(subparsers: Any) -> argparse.ArgumentParser:
@@ -46,42 +52,57 @@ def run(options: argparse.Namespace) -> int:
     with running(options.data_dir, port=choose_port(None), workers=WORKERS) as product:
         if table:
             _say(_started(product, first, time.monotonic() - began))
-        access = _live(product, options, began)
-        attached = not product.children
-        if table and (attached or not options.no_serve):
-            _say(access)
-        if options.no_serve or attached:
-            return 0
+        access = _open_doors(product.environment, product.url, options)
+        _live(access, options, began)
+        serves = bool(product.children) and not options.no_serve
         if table:
-            _say("Ctrl-C stops everything")
-        product.serve()
+            _say(_render_access(access, still_there=serves or not product.children))
+        if serves:
+            if table:
+                _say("Ctrl-C stops everything")
+            product.serve()
     return 0
 
 
-def _live(product: Supervisor, options: argparse.Namespace, began: float) -> str:
-    """Live the week and print its summary; return the lines on how to look at it."""
+@dataclass(frozen=True)
+class _Access:
+    """How to look at this demo. The key and the passwords are told once, here."""
+
+    url: str
+    organization: str
+    key: str
+    logins: dict[str, str]
+
+
+def _open_doors(environment: Environment, url: str, options: argparse.Namespace) -> _Access:
+    """Make the demo's organization, its key and its people, in processes of their own: this one stays a client."""
+    organization = f"northwind-{options.seed}-{secrets.token_hex(3)}"
+    key = _flywheel(
+        environment, options, "createkey", "--sandbox", "--org", organization,
+        "--name", f"Northwind, seed {options.seed}", "--scope", "ingest", "--scope", "read", "--scope", "admin",
+    )  # fmt: skip
+    secret = _answer(key)  # first: it makes the organization, as a sandbox
+    making = [
+        _flywheel(environment, options, "createuser", "--org", organization, "--email", email, *rights)
+        for email, rights in PEOPLE.items()
+    ]
+    return _Access(url, organization, secret, dict(zip(PEOPLE, map(_answer, making), strict=True)))
+
+
+def _live(access: _Access, options: argparse.Namespace, began: float) -> None:
+    """Live the week and print its summary."""
     from apps.demo.client import Client
     from apps.demo.summary import summarize
     from apps.demo.summary_text import introduce, render_analyzed, render_captured
     from apps.demo.week import Captured, Plan, live_week
 
-    organization = f"northwind-{options.seed}-{secrets.token_hex(3)}"
-    client = Client(product.url, _make_key(product.environment, organization, options))
+    client = Client(access.url, access.key)
     plan = Plan(APPLICATION, options.per_week, options.seed, options.world, options.prompts)
-    owner = _make_person(product.environment, organization, "ana@northwind.test", "owner", options)
-    executive = _make_person(product.environment, organization, "eve@northwind.test", "executive", options)
-    access = (
-        f"Portal  {product.url}/     ana@northwind.test / {owner}     (executive: eve@northwind.test / {executive})\n"
-        f"API     {product.url}/api/docs/     key of this demo: {client.key}"
-    )
     if options.format == "json":
         summary = summarize(live_week(client, plan))
-        summary["access"] = {
-            "url": product.url, "organization": organization, "application": APPLICATION, "key": client.key,
-            "owner": "ana@northwind.test", "password": owner,
-        }  # fmt: skip
+        summary["access"] = {**asdict(access), "application": APPLICATION}
         _say(json.dumps(summary, indent=2))
-        return access
+        return
 
     def on_captured(captured: Captured) -> None:
         _say(render_captured(captured))
@@ -89,28 +110,32 @@ def _live(product: Supervisor, options: argparse.Namespace, began: float) -> str
     _say(introduce(plan))
     _say(render_analyzed(live_week(client, plan, on_captured=on_captured)))
     _say(f"{_duration(time.monotonic() - began)}. Try: flywheel demo --prompts improved --world helpful|null|harmful")
-    return access
 
 
-def _make_key(environment: Environment, organization: str, options: argparse.Namespace) -> str:
-    scopes = ["--scope", "ingest", "--scope", "read", "--scope", "admin"]
-    return _flywheel(environment, ["createkey", "--org", organization, "--sandbox", *scopes], options)
-
-
-def _make_person(
-    environment: Environment, organization: str, email: str, role: str, options: argparse.Namespace
-) -> str:
-    command = ["createuser", "--org", organization, "--email", email, "--role", role]
-    return _flywheel(environment, [*command, *(["--staff"] if role == "owner" else [])], options)
-
-
-def _flywheel(environment: Environment, arguments: list[str], options: argparse.Namespace) -> str:
-    """Run another of our commands in a process of its own: this one stays a client of the API."""
+def _flywheel(environment: Environment, options: argparse.Namespace, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "flywheel.cli", *arguments, "--data-dir", str(options.data_dir)]
-    done = subprocess.run(command, env=environment.variables, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        raise RuntimeError(f"flywheel {arguments[0]} failed: {done.stderr[-1000:]}")
-    return done.stdout.strip()
+    return subprocess.Popen(  # noqa: S603
+        command, env=environment.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=die_with_parent,
+    )  # fmt: skip
+
+
+def _answer(process: subprocess.Popen[str]) -> str:
+    answer, errors = process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"preparing the demo failed: {errors[-1000:]}")
+    return answer.strip()
+
+
+def _render_access(access: _Access, *, still_there: bool) -> str:
+    (owner, owner_word), (executive, executive_word) = access.logins.items()
+    people = f"{owner} / {owner_word}   (executive: {executive} / {executive_word})"
+    if not still_there:
+        return f"Look at it: flywheel up   {people}"
+    return (
+        f"Portal  {access.url}/   {people}\n"
+        f"API     {access.url}/api/v1/   docs {access.url}/api/docs/   key of this demo: {access.key}"
+    )
 
 
 def _started(product: Supervisor, first: bool, seconds: float) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+import urllib.parse
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -37,6 +39,11 @@ def demo(product: Product, *arguments: str) -> str:
     done = flywheel("demo", "--per-week", str(SIZE), "--no-serve", "--data-dir", str(product.data_dir), *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture(scope="module")
+def told(product: Product) -> str:
+    return demo(product, "--seed", str(SEED))
 
 
 def count_truth() -> TrueCounts:
@@ -86,11 +93,9 @@ def worded(values: list[Any]) -> set[str]:
     return words
 
 
-def test_every_printed_figure_is_in_the_api_and_in_the_rows(product: Product) -> None:
-    text = demo(product, "--seed", str(SEED))
-    key = re.search(r"key of this demo: (\S+)", text)
-    assert key is not None, text
-    client = Client(f"http://127.0.0.1:{product.port}", key[1])
+def test_every_printed_figure_is_in_the_api_and_in_the_rows(product: Product, told: str) -> None:
+    key = re.findall(r"key of this demo: (\S+)", told)[0]
+    client = Client(f"http://127.0.0.1:{product.port}", key)
 
     metrics, row_counts, truth = client.call("GET", "/api/v1/metrics"), counted(client), count_truth()
     security, quality, business = metrics["security"], metrics["quality"], metrics["business"]
@@ -120,8 +125,8 @@ def test_every_printed_figure_is_in_the_api_and_in_the_rows(product: Product) ->
         truth.offers, truth.upsells, truth.upsells / truth.offers, float(truth.upsell_value) / truth.upsells,
         truth.mean_survey,
     ]  # fmt: skip
-    assert set(figures(text)) - worded(known) == set(), text
-    assert len(figures(text)) > 40
+    assert set(figures(told)) - worded(known) == set(), told
+    assert len(figures(told)) > 40
     assert row_counts == {
         "conversations": metrics["conversations"],
         "escalated": quality["escalations"]["done"],
@@ -143,3 +148,21 @@ def test_json_is_one_object_and_another_world_is_another_truth(product: Product)
     assert summary["measured"]["escalation_rate"]["value"] > 0.28
     assert summary["captured"]["lost"] == 0
     assert set(summary["access"]) >= {"url", "key", "organization", "application"}
+    assert list(summary["access"]["logins"]) == ["ana@northwind.test", "eve@northwind.test"]
+    assert min(map(len, summary["access"]["logins"].values())) >= 12
+
+
+def test_the_printed_login_opens_the_portal_on_what_was_measured(product: Product, told: str) -> None:
+    email, password = re.findall(r"(ana@northwind\.test) / (\S+)", told)[0]
+    portal = f"http://127.0.0.1:{product.port}"
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    page = browser.open(f"{portal}/accounts/login/").read().decode()
+    token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)[0]
+    form = urllib.parse.urlencode({"csrfmiddlewaretoken": token, "login": email, "password": password}).encode()
+
+    home = browser.open(urllib.request.Request(f"{portal}/accounts/login/", form, {"Referer": portal}))
+
+    assert home.url == f"{portal}/"
+    content = home.read().decode()
+    assert f"Northwind, seed {SEED}" in content
+    assert str(SIZE) in content

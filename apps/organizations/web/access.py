@@ -132,7 +132,7 @@ def _rendered(response: HttpResponseBase) -> HttpResponseBase:
 
 
 def _current(request: HttpRequest, memberships: tuple[Membership, ...]) -> Membership | None:
-    """Return the membership in the organization last chosen, at first the one joined first.
+    """Return the membership in the organization last chosen, at first the one joined last.
 
     None for a person in no organization. Raises PermissionDenied when the one chosen has removed them.
     """
@@ -145,8 +145,8 @@ def _current(request: HttpRequest, memberships: tuple[Membership, ...]) -> Membe
         return found
     if not memberships:
         return None
-    choose_organization(request, memberships[0].organization)
-    return memberships[0]
+    choose_organization(request, memberships[-1].organization)
+    return memberships[-1]
 
 
 def choose_organization(request: HttpRequest, organization: Organization) -> None:
