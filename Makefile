@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 SERVE ?= 1
 
-.PHONY: demo test setup setup-dev up check browser bench requirements clean
+.PHONY: demo test setup setup-dev up check browser pictures bench requirements clean
 .DEFAULT_GOAL := demo
 
 demo: setup            ## everything from nothing: a simulated week of production, analyzed, then the portal
@@ -26,6 +26,10 @@ browser:               ## Debian's Chromium for the browser tests, where it is m
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	  && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "No Chromium: apt-get install chromium, or the browser tests are skipped (in CI they fail)."
+
+pictures: setup-dev    ## pictures of every page under var/screenshots, and the README's from them
+	@$(BIN)/python -m pytest -q tests/portal/test_pictures.py
+	@mkdir -p docs/images && cp var/screenshots/readme.png docs/images/security.png
 
 bench: setup           ## benchmarks, with ratios measured in the same run
 	@$(BIN)/flywheel bench ingest && $(BIN)/flywheel bench analyze

@@ -1,4 +1,4 @@
-"""Every page in two themes and two widths: quiet in the console, and pictured for whoever looks."""
+"""Every page in two themes and two widths: quiet in the console, no wider than the window, pictured for who looks."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from apps.ingestion.models import Batch, Conversation
+from apps.platform.tenancy import tenant
+from tests.factories import make_key, make_organization
 from tests.portal.browser import Watched
-from tests.portal.world import World
+from tests.portal.world import World, make_member, session_of
 
 pytestmark = pytest.mark.browser
 PICTURES = Path(os.environ.get("FLYWHEEL_SCREENSHOTS", Path(__file__).parents[2] / "var" / "screenshots"))
+SIGNED_OUT = {
+    "sign-in": "/accounts/login/",
+    "sign-up": "/accounts/signup/",
+    "password-reset": "/accounts/password/reset/",
+}
 PAGES = {
-    "home": "/",
-    "conversations": "/conversations/",
-    "conversations-attacks": "/conversations/?min_risk=0.5",
-    "security": "/security/",
-    "quality": "/quality/",
-    "business": "/business/",
-    "performance": "/performance/",
+    "home": "/?application=support",
+    "conversations": "/conversations/?application=support&min_risk=0.5",
+    "security": "/security/?application=support",
+    "quality": "/quality/?application=support",
+    "business": "/business/?application=support",
+    "performance": "/performance/?application=support",
     "uploads": "/uploads/",
     "upload": "/uploads/new/",
     "organizations": "/organizations/",
@@ -30,20 +37,66 @@ PAGES = {
     "keys": "/keys/",
     "audit": "/audit/",
     "account-email": "/accounts/email/",
+    "account-password": "/accounts/password/change/",
     "account-mfa": "/accounts/2fa/",
     "missing": "/conversations/999999999/",
 }
+Open = Callable[..., Watched]
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-def test_every_page_is_quiet_in_both_themes(world: World, open_browser: Callable[..., Watched], width: int) -> None:
-    reader = open_browser({"width": width, "height": 900})
-    reader.sign_in(world.session("owner"))
-
-    for name, path in PAGES.items():
+def take(reader: Watched, pages: dict[str, str], width: int) -> dict[str, int]:
+    """Picture the pages in both themes; return how wide each became."""
+    wide = {}
+    for name, path in pages.items():
         reader.go(path)
+        wide[name] = reader.page.evaluate("document.documentElement.scrollWidth")
         for theme in ("light", "dark"):
             reader.choose_theme(theme)
             reader.picture(PICTURES / f"{name}-{width}-{theme}.png")
+    return wide
 
-    assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_is_quiet_and_fits_its_window_in_both_themes(world: World, open_browser: Open, width: int) -> None:
+    with tenant(world.organization.id):
+        one = Conversation.objects.get(session_id="attack-0")
+        batch = Batch.objects.order_by("id")[0]
+    reader = open_browser({"width": width, "height": 900})
+    reader.sign_in(world.session("owner"))
+
+    pages = PAGES | {"conversation": f"/conversations/{one.id}/", "batch": f"/uploads/{batch.public_id}/"}
+    wide = take(reader, pages, width)
+
+    assert wide == dict.fromkeys(pages, width)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_first_pages_a_person_meets_are_as_quiet(world: World, open_browser: Open, width: int) -> None:
+    newcomer = open_browser({"width": width, "height": 900})
+    wide = take(newcomer, SIGNED_OUT, width)
+    organization = make_organization(f"new-{width}", name="New")
+    make_key(organization, "ingest", "read")
+    newcomer.sign_in(session_of(make_member(organization, "owner")))
+    wide |= take(newcomer, {"onboarding": "/"}, width)
+
+    assert set(wide.values()) == {width}
+
+
+def test_the_readable_api_page_works_under_the_same_policy(world: World, open_browser: Open) -> None:
+    reader = open_browser()
+    reader.sign_in(world.session("viewer"))
+
+    assert reader.go("/api/docs/") == 200
+    reader.page.get_by_text("/api/v1/logs").first.wait_for()
+    reader.picture(PICTURES / "api-docs-1440-light.png")
+
+
+def test_the_picture_in_the_readme_is_small_enough_to_load(world: World, open_browser: Open) -> None:
+    reader = open_browser({"width": 1280, "height": 860})
+    reader.sign_in(world.session("owner"))
+
+    reader.go("/security/?application=support&days=7")
+    path = PICTURES / "readme.png"
+    reader.page.screenshot(path=path, animations="disabled")
+
+    assert path.stat().st_size < 200_000

@@ -33,6 +33,12 @@ _VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
     ("Churn risk", {"churn": "at_risk"}),
     ("Leads", {"enterprise_lead": "true"}),
 )
+# What the filter form has a field for; anything else asked for stays as it is.
+_FIELDS = frozenset(
+    {"q", "since", "until", "min_risk", "outcome", "pattern", "agent", "prompt_version", "model", "variant", "tag"}
+)
+# Metadata with a line of its own on the page.
+_SHOWN = frozenset({"agent_id", "channel", "environment", "model", "prompt_version", "tags", "variant"})
 _WHO = {"user": "User", "assistant": "Assistant", "system": "System", "tool": "Tool"}
 
 
@@ -60,7 +66,8 @@ def conversations(request: HttpRequest, access: Access) -> HttpResponse:
             for label, query in _VIEWS
         ],
         "filters": dict.fromkeys(NAMES, "") | asked,
-        "hidden": {"application": access.application.slug} if access.application else {},
+        "hidden": ({"application": access.application.slug} if access.application else {})
+        | {name: value for name, value in asked.items() if name not in _FIELDS},
         "pills": [
             {
                 "label": say(name),
@@ -152,7 +159,9 @@ def conversation(request: HttpRequest, access: Access, conversation_id: int) -> 
             "model": row.model,
             "environment": row.environment,
             "tags": row.tags,
-            "metadata": [(str(key), str(value)[:500]) for key, value in list(row.metadata.items())[:50]],
+            "metadata": [
+                (str(key), str(value)[:500]) for key, value in list(row.metadata.items())[:50] if key not in _SHOWN
+            ],
             "redacted": None,
             "content_version": row.content_version,
         },

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import UTC, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -229,6 +230,10 @@ def _keys_page(request: HttpRequest, access: Access, form: KeyForm, created: dic
     return TemplateResponse(request, "portal/keys.html", context, status=422 if form.errors else 200)
 
 
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def _state(key: ApiKey, at: Any) -> str:
     if key.revoked_at is not None:
         return "revoked"
@@ -236,15 +241,24 @@ def _state(key: ApiKey, at: Any) -> str:
 
 
 def curl(key: str, access: Access) -> str:
-    """Return the command that pushes a first conversation with this key."""
+    """Return the command that pushes a first conversation, of this moment, with this key."""
     application = access.application.slug if access.application else "support"
-    return (
-        f"curl '{settings.SITE_URL}/api/v1/logs?application={application}' \\\n"
-        f"  -H 'Authorization: Bearer {key}' -H 'Content-Type: application/x-ndjson' \\\n"
-        "  --data-binary $'"
-        '{"session_id":"s1","role":"user","message":"Where is my order?","timestamp":"2026-11-02T10:00:00Z"}\\n'
-        '{"session_id":"s1","role":"assistant","message":"It arrives on Friday.","timestamp":"2026-11-02T10:00:05Z"}'
-        "'"
+    turns = (("user", "Where is my order?", 60), ("assistant", "It arrives on Friday.", 55))
+    lines = [
+        json.dumps(
+            {"session_id": "s1", "role": role, "message": message,
+             "timestamp": f"{access.now.astimezone(UTC) - timedelta(seconds=ago):%Y-%m-%dT%H:%M:%SZ}"}
+        )
+        for role, message, ago in turns
+    ]  # fmt: skip
+    return "\n".join(
+        [
+            f"curl '{settings.SITE_URL}/api/v1/logs?application={application}' \\",
+            f"  -H 'Authorization: Bearer {key}' \\",
+            "  -H 'Content-Type: application/x-ndjson' --data-binary @- <<'LOG'",
+            *lines,
+            "LOG",
+        ]
     )
 
 
@@ -267,7 +281,7 @@ def audit(request: HttpRequest, access: Access) -> HttpResponse:
     context = {
         "rows": [
             {"at": each.at, "actor": each.actor, "action": each.action, "subject": each.subject,
-             "detail": [(key, str(value)) for key, value in each.detail.items()]}
+             "detail": [(key, _words(value)) for key, value in each.detail.items()]}
             for each in page
         ],
         "page": {"newer": page_url("audit", access, actor=actor, action=action) if before else None, "older": older,

@@ -87,8 +87,6 @@ def applications(request: HttpRequest, access: Access) -> HttpResponse:
             "slug": each.slug,
             "environment": each.environment,
             "url": reverse("application", args=[each.slug]),
-            "conversations": None,
-            "last_at": None,
             "known": ", ".join(key.replace("_", " ") for key in each.profile if each.profile[key]) or "nothing yet",
         }
         for each in selectors.list_applications()

@@ -52,7 +52,8 @@ def highlight(content: str, spans: Iterable[Mapping[str, Any]] = ()) -> SafeStri
             pieces.append(text)
             continue
         kind = max(over, key=lambda span: _RANK.get(span[2], 0))[2]
-        letters = "".join(f"<sup>{escape(mark)}</sup>" for _, end, _, mark in over if end == right and mark)
+        ended = dict.fromkeys(mark for _, end, _, mark in over if end == right and mark)
+        letters = "".join(f"<sup>{escape(mark)}</sup>" for mark in ended)
         pieces.append(f'<mark class="{_CLASSES.get(kind, "fw-hit")}">{text}{letters}</mark>')
     return mark_safe("".join(pieces))  # noqa: S308  # every piece of content went through escape
 
