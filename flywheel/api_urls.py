@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.evaluations.api import runs
 from apps.evaluations.api import views as evaluations
 from apps.ingestion.api import views as ingestion
 from apps.organizations.api import views as organizations
@@ -15,6 +16,9 @@ urlpatterns = [
     path("sandbox/clock", organizations.SandboxClockView.as_view()),
     path("conversations", evaluations.ConversationsView.as_view(), name="conversations"),
     path("conversations/<path:session_id>", evaluations.ConversationView.as_view()),
+    path("evaluation-runs", runs.RunsView.as_view()),
+    path("evaluation-runs/<str:run_id>", runs.RunView.as_view()),
+    path("evaluation-runs/<str:run_id>/cancel", runs.CancelRunView.as_view()),
     path("metrics", evaluations.MetricsView.as_view()),
     path("openapi.json", OpenApiView.as_view(), name="openapi"),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.evaluations.web import conversations, dashboards, home
+from apps.evaluations.web import conversations, dashboards, home, runs
 from apps.ingestion.web import views as captured
 from apps.organizations.web import people, tenants
 
@@ -16,6 +16,10 @@ urlpatterns = [
     path("quality/", dashboards.quality, name="quality"),
     path("business/", dashboards.business, name="business"),
     path("performance/", dashboards.performance, name="performance"),
+    path("runs/", runs.run_list, name="runs"),
+    path("runs/<str:run_id>/", runs.run, name="run"),
+    path("runs/<str:run_id>/progress/", runs.progress, name="run_progress"),
+    path("runs/<str:run_id>/cancel/", runs.cancel, name="cancel_run"),
     path("uploads/", captured.batches, name="batches"),
     path("uploads/new/", captured.upload, name="upload"),
     path("uploads/<str:batch_id>/", captured.batch, name="batch"),

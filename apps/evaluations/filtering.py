@@ -37,8 +37,8 @@ def parse_filters(query: Mapping[str, Any], *, application_id: int | None) -> Fi
     """
     filters = Filters(
         application_id=application_id,
-        since=_time(query.get("since"), "since"),
-        until=_time(query.get("until"), "until"),
+        since=parse_time(query.get("since"), "since"),
+        until=parse_time(query.get("until"), "until"),
         outcome=_outcome(query.get("outcome")),
     )
     named: dict[str, Any] = {name: _number(query.get(name), name) for name in NUMBERS}
@@ -47,7 +47,8 @@ def parse_filters(query: Mapping[str, Any], *, application_id: int | None) -> Fi
     return replace(filters, **named)
 
 
-def _time(text: str | None, name: str) -> datetime | None:
+def parse_time(text: str | None, name: str) -> datetime | None:
+    """Return the moment a date or an ISO time means; a date as ``until`` is the end of that day. Raises BadFilter."""
     if not text:
         return None
     try:

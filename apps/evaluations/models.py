@@ -40,6 +40,52 @@ class Assessment(TenantModel):
         return f"{self.analyzer}@{self.analyzer_version}"
 
 
+class EvaluationRun(TenantModel):
+    """A second look at an application's conversations.
+
+    Its place (``after``) moves with the results, in one transaction: a run whose worker is killed goes on
+    where it stood, and no conversation counts twice.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        CANCELLING = "cancelling"
+        CANCELLED = "cancelled"
+        FINISHED = "finished"
+
+    public_id = models.CharField(max_length=16)
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    analyzers = ArrayField(models.CharField(max_length=40))
+    since = models.DateTimeField(null=True)
+    until = models.DateTimeField(null=True)
+    # In ten-thousandths of the conversations, chosen by a hash of the session id: the same ones every time.
+    sample = models.PositiveSmallIntegerField(default=10_000)
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    after = models.BigIntegerField(default=0)
+    asked_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+    # Wall times: what an ETA is made of, whatever the organization's clock says.
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    summary = models.JSONField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "public_id"], name="a_run_id_names_one_run"),
+            models.CheckConstraint(
+                condition=models.Q(sample__gte=1) & models.Q(sample__lte=10_000), name="a_sample_is_a_share"
+            ),
+        ]
+        indexes = [models.Index(fields=["organization", "-id"], name="runs_newest")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
 class ConversationFact(TenantModel):
     """One text-free row per conversation, kept for 400 days: what every count and rate is made of.
 

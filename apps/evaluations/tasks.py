@@ -4,7 +4,7 @@ from datetime import date
 
 from celery import shared_task
 
-from apps.evaluations.services import assessing, rollups
+from apps.evaluations.services import assessing, rollups, runs
 from apps.platform import work
 
 
@@ -27,6 +27,28 @@ def assess_stale(*, organization_id: int, key: str) -> None:
         organization_id=organization_id,
         key=key,
         work=lambda: assessing.assess_stale(organization_id=organization_id, application_id=int(key)),
+    )
+
+
+@shared_task(name="evaluations.assess_one", time_limit=600)
+def assess_one(*, organization_id: int, key: str) -> None:
+    """Assess one conversation that failed before."""
+    work.perform(
+        "evaluations.assess_one",
+        organization_id=organization_id,
+        key=key,
+        work=lambda: assessing.assess_one(organization_id=organization_id, conversation_id=int(key)),
+    )
+
+
+@shared_task(name="evaluations.run", time_limit=600)
+def run(*, organization_id: int, key: str) -> None:
+    """Go on with an evaluation run."""
+    work.perform(
+        "evaluations.run",
+        organization_id=organization_id,
+        key=key,
+        work=lambda: runs.go_on(organization_id=organization_id, run_id=key),
     )
 
 

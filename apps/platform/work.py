@@ -49,6 +49,18 @@ def ask(kind: str, *, organization_id: int, key: str, delay: timedelta = timedel
         transaction.on_commit(lambda: send_hint(kind, organization_id=organization_id, key=key))
 
 
+def park(kind: str, *, organization_id: int, key: str, reason: str) -> None:
+    """Set a piece of work aside for a person, with its reason; asking for it again leaves it parked."""
+    at = clock.wall()
+    WorkItem.objects.update_or_create(
+        organization_id=organization_id,
+        kind=kind,
+        key=key,
+        defaults={"parked_reason": reason[:2000], "due_at": at, "lease_until": None, "lease_token": ""},
+        create_defaults={"parked_reason": reason[:2000], "due_at": at, "created_at": at, "attempts": MAX_ATTEMPTS},
+    )
+
+
 def send_hint(kind: str, *, organization_id: int, key: str) -> None:
     """Tell a worker to look. A broker that is down costs seconds, not data: the tick finds the row."""
     try:

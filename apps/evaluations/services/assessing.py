@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.db import connection
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.evaluations.analyzers import SECTIONS, VERSIONS, Suite, suite
 from apps.evaluations.domain.facts import Fact, make_fact
@@ -24,6 +25,8 @@ from apps.ingestion.services.storing import mark_analyzed
 from apps.organizations.models import Application, Organization
 from apps.platform import clock, work
 from apps.platform.tenancy import tenant
+
+log = structlog.get_logger(__name__)
 
 SHARD = 400
 ROLLUP_DELAY = timedelta(seconds=1)
@@ -92,7 +95,7 @@ def settle(*, organization_id: int, application_id: int) -> None:
             if not shard:
                 _ask_to_settle(organization_id, application_id, at)
                 return
-            assess(shard, organization=organization, at=at)
+            assess_each(shard, organization=organization, at=at)
 
 
 def _due(application_id: int, at: datetime) -> list[captured.Conversation]:
@@ -115,7 +118,45 @@ def _assess_all(organization_id: int, next_shard: Callable[[], list[captured.Con
             shard = next_shard()
             if not shard:
                 return
-            assess(shard, organization=organization, at=clock.now(organization))
+            assess_each(shard, organization=organization, at=clock.now(organization))
+
+
+def assess_one(*, organization_id: int, conversation_id: int) -> None:
+    """Assess one conversation that failed before. Raises what it fails with."""
+    organization = Organization.objects.get(id=organization_id)
+    with tenant(organization_id):
+        rows = list(captured.Conversation.objects.filter(id=conversation_id))
+        if rows:
+            assess(rows, organization=organization, at=clock.now(organization))
+
+
+def assess_each(rows: Sequence[captured.Conversation], *, organization: Organization, at: datetime) -> int:
+    """Assess these conversations; return how many failed. Call inside tenant(...).
+
+    When a shard fails it is halved until the poison conversation stands alone; that one is parked with its reason,
+    for a person to have it tried again, and holds up nobody.
+    """
+    try:
+        with transaction.atomic():
+            assess(rows, organization=organization, at=at)
+    except (OperationalError, InterfaceError):
+        raise  # the database, not a conversation
+    except Exception as error:
+        if len(rows) > 1:
+            half = len(rows) // 2
+            return sum(assess_each(part, organization=organization, at=at) for part in (rows[:half], rows[half:]))
+        row = rows[0]
+        log.exception("conversation.not_assessed", conversation=row.id)
+        captured.Conversation.objects.filter(id=row.id).update(assessed_version=row.content_version)
+        work.park(
+            "evaluations.assess_one",
+            organization_id=organization.id,
+            key=str(row.id),
+            # The message of an exception may quote a conversation; its type and place do not.
+            reason=f"{type(error).__name__} while analyzing {row.session_id[:60]}",
+        )
+        return 1
+    return 0
 
 
 def assess(rows: Sequence[captured.Conversation], *, organization: Organization, at: datetime) -> None:

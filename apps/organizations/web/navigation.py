@@ -19,6 +19,7 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Quality", "quality", "Analyze", 1, None, None),
     ("Business", "business", "Analyze", 1, None, None),
     ("Performance", "performance", "Analyze", 1, None, None),
+    ("Runs", "runs", "Analyze", 1, None, None),
     ("Applications", "applications", "Organization", None, None, None),
     ("API keys", "keys", "Organization", None, None, ADMINISTRATORS),
     ("Team", "team", "Organization", None, None, None),

@@ -1,0 +1,153 @@
+"""Evaluation runs: asked for, done shard by shard, cancelled, resumed after any death."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models.expressions import RawSQL
+
+from apps.evaluations.analyzers import VERSIONS
+from apps.evaluations.models import ConversationFact, EvaluationRun
+from apps.evaluations.services.assessing import SHARD, assess_each
+from apps.ingestion import models as captured
+from apps.organizations.models import Application, Organization
+from apps.organizations.services import record_audit
+from apps.platform import clock, work
+from apps.platform.identifiers import new_identifier
+from apps.platform.tenancy import tenant
+
+# A worker gives others a turn after this long: a run of millions must not hold up fresh traffic.
+_TURN_S = 5.0
+_SHARES = 10_000
+LIVE = (EvaluationRun.Status.QUEUED, EvaluationRun.Status.RUNNING, EvaluationRun.Status.CANCELLING)
+
+
+class BadRun(ValueError):
+    """What was asked for cannot be run; the message says why."""
+
+
+def start_run(
+    *,
+    organization: Organization,
+    application: Application,
+    at: datetime,
+    asked_by: str,
+    analyzers: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    sample: float = 1.0,
+) -> EvaluationRun:
+    """Ask for a run; it starts when this commits. Call inside tenant(...). Raises BadRun.
+
+    ``analyzers`` default to all; every analyzer looks again in any case, because a conversation's fact needs them all.
+    ``since`` is included, ``until`` is not; ``sample`` is a share of the conversations, the same ones every time.
+    """
+    unknown = sorted(set(analyzers) - set(VERSIONS))
+    if unknown:
+        raise BadRun(f"there is no analyzer {unknown[0]!r}; there are: {', '.join(VERSIONS)}")
+    if not 1 / _SHARES <= sample <= 1:
+        raise BadRun("`sample` is a share: more than 0, at most 1")
+    if since is not None and until is not None and since >= until:
+        raise BadRun("`since` must lie before `until`")
+    run: EvaluationRun = EvaluationRun.objects.create(
+        organization_id=organization.id,
+        public_id=new_identifier("r"),
+        application=application,
+        analyzers=list(analyzers or VERSIONS),
+        since=since,
+        until=until,
+        sample=round(sample * _SHARES),
+        asked_by=asked_by,
+        created_at=at,
+    )
+    record_audit(
+        organization_id=organization.id, at=at, actor=asked_by, action="run.asked", subject=run.public_id,
+        application=application.slug,
+    )  # fmt: skip
+    work.ask("evaluations.run", organization_id=organization.id, key=run.public_id)
+    return run
+
+
+def cancel_run(*, run_id: str, organization_id: int, at: datetime, actor: str) -> EvaluationRun | None:
+    """Stop a run after the shard under way; what is done stays. None for an unknown one. Call inside tenant(...)."""
+    run: EvaluationRun | None = EvaluationRun.objects.select_for_update().filter(public_id=run_id).first()
+    if run is None or run.status not in {EvaluationRun.Status.QUEUED, EvaluationRun.Status.RUNNING}:
+        return run
+    run.status = EvaluationRun.Status.CANCELLING
+    run.save(update_fields=["status"])
+    record_audit(organization_id=organization_id, at=at, actor=actor, action="run.cancelled", subject=run_id)
+    work.ask("evaluations.run", organization_id=organization_id, key=run_id)
+    return run
+
+
+def go_on(*, organization_id: int, run_id: str) -> None:
+    """Do a turn of a run's work, and ask for the next."""
+    organization = Organization.objects.get(id=organization_id)
+    began = time.monotonic()
+    while time.monotonic() - began < _TURN_S:
+        with tenant(organization_id):
+            if not _step(organization, run_id):
+                return
+    work.ask("evaluations.run", organization_id=organization_id, key=run_id)
+
+
+def _step(organization: Organization, run_id: str) -> bool:
+    """Do one shard; return whether there is more. The run's row is locked: two workers take turns."""
+    run: EvaluationRun | None = EvaluationRun.objects.select_for_update().filter(public_id=run_id).first()
+    if run is None or run.status not in LIVE:
+        return False
+    wall = clock.wall()
+    if run.status == EvaluationRun.Status.CANCELLING:
+        return _end(run, EvaluationRun.Status.CANCELLED, wall)
+    if run.status == EvaluationRun.Status.QUEUED:
+        run.status, run.started_at = EvaluationRun.Status.RUNNING, wall
+        run.total = _rows(run).count()
+    shard = list(_rows(run).filter(id__gt=run.after).order_by("id")[:SHARD])
+    if not shard:
+        run.summary = _summarize(run)
+        return _end(run, EvaluationRun.Status.FINISHED, wall)
+    failed = assess_each(shard, organization=organization, at=clock.now(organization))
+    run.after = shard[-1].id
+    run.done += len(shard) - failed
+    run.failed += failed
+    # Conversations captured meanwhile belong to the period too.
+    run.total = max(run.total, run.done + run.failed)
+    run.save()
+    return True
+
+
+def _end(run: EvaluationRun, status: str, wall: datetime) -> bool:
+    run.status, run.finished_at = EvaluationRun.Status(status), wall
+    run.save()
+    return False
+
+
+def _rows(run: EvaluationRun):  # type: ignore[no-untyped-def]
+    rows = captured.Conversation.objects.filter(application_id=run.application_id)
+    if run.since is not None:
+        rows = rows.filter(started_at__gte=run.since)
+    if run.until is not None:
+        rows = rows.filter(started_at__lt=run.until)
+    if run.sample < _SHARES:
+        share = RawSQL("('x' || left(md5(session_id), 7))::bit(28)::int %% 10000", [])
+        rows = rows.annotate(share=share).filter(share__lt=run.sample)
+    return rows
+
+
+def _summarize(run: EvaluationRun) -> dict[str, int]:
+    facts = ConversationFact.objects.filter(application_id=run.application_id)
+    if run.since is not None:
+        facts = facts.filter(started_at__gte=run.since)
+    if run.until is not None:
+        facts = facts.filter(started_at__lt=run.until)
+    return {
+        "conversations": run.done,
+        "failed": run.failed,
+        "attacked": facts.filter(attacks__gt=0).count(),
+        "leaked": facts.filter(attacks_succeeded__gt=0).count(),
+        "escalated": facts.filter(escalated=True).count(),
+        "scored": facts.filter(quality_score__isnull=False).count(),
+        "upsells": facts.filter(upsell="confirmed").count(),
+    }
