@@ -95,7 +95,7 @@ class _Simulation:
         self._texts: Texts = all_texts()
         self._seed, self._week, self._count, self._world, self._prompts = seed, week, conversations, world, prompts
         self._timeline = Timeline(start)
-        self._end = start + timedelta(days=7)
+        self._end = start + timedelta(days=7, seconds=-1)
         self._people = people(seed, max(20, self._table.scaled(self._table.user_count, conversations)))
         self._kinds, self._eligible = self._schedule(random.Random(f"{seed} {week}"))  # noqa: S311 - reproducible
         crew = random.Random(f"attackers {seed}").sample(range(len(self._people)), self._table.attacker_count)  # noqa: S311

@@ -134,5 +134,6 @@ def _configure(client: Client, plan: Plan, prompts: PromptLookup) -> None:
         "plans": [{"name": name, "monthly_price": f"{price:.2f}"} for name, price in truth_table().plans.items()],
     }
     client.call("PUT", f"/api/v1/applications/{plan.application}/profile", json.dumps(profile).encode(), _JSON)
-    end = (START + timedelta(days=7)).isoformat()
+    # The last second of it, so that "the last seven days" are this week.
+    end = (START + timedelta(days=7, seconds=-1)).isoformat()
     client.call("POST", "/api/v1/sandbox/clock", json.dumps({"at": end}).encode(), _JSON)

@@ -22,6 +22,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Interrupted by Ctrl-C or SIGTERM: 130, but 0 for `up`, whose only end this is.
     """
+    options = build_parser().parse_args(arguments)
+    interrupt_on_sigterm()
+    try:
+        return int(options.run(options))
+    except (AlreadyRunning, FileNotFoundError, RuntimeError, TimeoutError) as error:
+        print(f"flywheel: {error}", file=sys.stderr)
+        return BAD_USAGE
+    except KeyboardInterrupt:
+        return 0 if options.command == "up" else INTERRUPTED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every subcommand and option; parsed options carry the subcommand's ``run``."""
     parser = argparse.ArgumentParser(prog="flywheel", description="Turn production conversations into improvements.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _COMMANDS:
@@ -33,12 +46,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
             help="where the product keeps its own database, broker and logs (default: var)",
         )
         subparser.set_defaults(run=command.run)
-    options = parser.parse_args(arguments)
-    interrupt_on_sigterm()
-    try:
-        return int(options.run(options))
-    except (AlreadyRunning, FileNotFoundError, RuntimeError, TimeoutError) as error:
-        print(f"flywheel: {error}", file=sys.stderr)
-        return BAD_USAGE
-    except KeyboardInterrupt:
-        return 0 if options.command == "up" else INTERRUPTED
+    return parser
