@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
+from functools import cache
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
 
 from apps.organizations import services
 from apps.organizations.models import Application, Organization
@@ -19,6 +24,22 @@ def make_organization(slug: str = "", **changes: object) -> Organization:
         setattr(organization, name, value)
     organization.save()
     return organization
+
+
+PASSWORD = "a-long-enough-secret"
+
+
+@cache
+def hashed_password() -> str:
+    """Return the hash of PASSWORD; hashing is slow on purpose, so it is done once."""
+    return make_password(PASSWORD)
+
+
+def make_person(email: str) -> User:
+    """Return a new person whose address is confirmed and whose password is PASSWORD."""
+    user = User.objects.create(username=email, email=email, password=hashed_password())
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    return user
 
 
 def make_application(organization: Organization, slug: str = "support") -> Application:

@@ -16,12 +16,11 @@ from playwright.sync_api import Page, expect
 from apps.ingestion.models import Batch
 from apps.organizations.models import Membership, Organization
 from apps.platform.tenancy import tenant
-from tests.factories import make_application, make_organization
+from tests.factories import PASSWORD, make_application, make_organization
 from tests.portal.browser import Watched
 from tests.portal.world import capture, make_member, session_of, work_off
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("committed")]
-PASSWORD = "a-long-enough-secret"
 Open = Callable[..., Watched]
 
 
@@ -164,9 +163,7 @@ def test_the_keyboard_and_the_theme_work_without_a_mouse(open_browser: Open) -> 
 
 def test_a_wrong_password_is_told_and_a_right_one_signs_in(open_browser: Open) -> None:
     organization = make_organization("acme", name="Acme")
-    user = make_member(organization, "viewer", "vera@acme.test")
-    user.set_password(PASSWORD)
-    user.save()
+    make_member(organization, "viewer", "vera@acme.test")
     reader = open_browser()
 
     reader.go("/accounts/login/")

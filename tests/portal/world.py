@@ -18,7 +18,7 @@ from apps.ingestion.services import storing
 from apps.organizations import services
 from apps.organizations.models import Membership, Organization
 from apps.platform.models import WorkItem
-from tests.factories import AT, make_application, make_key, make_organization
+from tests.factories import AT, make_application, make_key, make_organization, make_person
 
 WEEK = datetime(2026, 11, 2, tzinfo=UTC)
 NOW = datetime(2026, 11, 9, 8, tzinfo=UTC)
@@ -72,7 +72,7 @@ def make_world() -> World:
 
 def make_member(organization: Organization, role: str, email: str = "") -> User:
     """Return a new person with this role."""
-    user, _ = services.make_person(email=email or f"{role}@{organization.slug}.test")
+    user = make_person(email or f"{role}@{organization.slug}.test")
     team = {"analyst": Membership.Team.SECURITY, "viewer": Membership.Team.BUSINESS}.get(role, Membership.Team.PRODUCT)
     services.add_member(organization_id=organization.id, user=user, role=role, team=team, at=AT, actor="test")
     return user

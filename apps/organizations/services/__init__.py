@@ -4,6 +4,7 @@ from apps.organizations.services.auditing import record_audit
 from apps.organizations.services.keys import NewKey, create_key, revoke_key, rotate_key
 from apps.organizations.services.people import (
     NewInvitation,
+    NoSuchMember,
     PeopleError,
     accept_invitation,
     add_member,
@@ -19,6 +20,7 @@ from apps.organizations.services.tenants import ensure_application, ensure_organ
 __all__ = [
     "NewInvitation",
     "NewKey",
+    "NoSuchMember",
     "PeopleError",
     "accept_invitation",
     "add_member",

@@ -24,6 +24,10 @@ class PeopleError(ValueError):
     """What was asked cannot be; the message is for the person who asked."""
 
 
+class NoSuchMember(PeopleError):
+    """The organization has no member of this id; who asks learns nothing about others."""
+
+
 @dataclass(frozen=True)
 class NewInvitation:
     """An invitation just made. ``token`` is in the link that was mailed and kept nowhere."""
@@ -170,7 +174,7 @@ def _locked(organization_id: int, member_id: int) -> Membership:
     rows = Membership.objects.select_for_update().filter(organization_id=organization_id)
     every = {row.id: row for row in rows.order_by("id")}
     if member_id not in every:
-        raise PeopleError("There is no such member.")
+        raise NoSuchMember("There is no such member.")
     return every[member_id]
 
 

@@ -95,6 +95,8 @@ def change_member(request: HttpRequest, access: Access, member_id: int) -> HttpR
             organization_id=access.organization.id, member_id=member_id, **form.cleaned_data, at=clock.wall(),
             actor=access.actor, actor_role=access.role,
         )  # fmt: skip
+    except services.NoSuchMember as error:
+        raise Http404(str(error)) from error
     except services.PeopleError as error:
         messages.error(request, str(error))
     else:
@@ -111,6 +113,8 @@ def remove_member(request: HttpRequest, access: Access, member_id: int) -> HttpR
             organization_id=access.organization.id, member_id=member_id, at=clock.wall(), actor=access.actor,
             actor_role=access.role,
         )  # fmt: skip
+    except services.NoSuchMember as error:
+        raise Http404(str(error)) from error
     except services.PeopleError as error:
         messages.error(request, str(error))
     else:

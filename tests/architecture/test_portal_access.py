@@ -1,0 +1,235 @@
+"""Every address of the portal, for every role, with every foreign id; an address nobody listed here fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from apps.ingestion.models import Batch, Conversation
+from apps.organizations import services
+from apps.organizations.models import ApiKey, AuditEvent, Invitation, Membership, Organization
+from apps.platform import clock
+from apps.platform.tenancy import tenant
+from flywheel import portal_urls, urls
+from tests.factories import make_key, make_organization
+from tests.portal.world import capture, make_member
+
+pytestmark = pytest.mark.django_db
+ROLES = frozenset(Membership.Role.values)
+ADMINISTRATORS = frozenset({"owner", "admin"})
+WORKERS = ADMINISTRATORS | {"analyst"}
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who may read an address, who may post to it (None: nobody, 405), and which of its parts are ids of rows."""
+
+    read: frozenset[str] | None
+    write: frozenset[str] | None = None
+    ids: tuple[str, ...] = ()
+    form: dict[str, Any] = field(default_factory=dict)
+
+
+DOORS = {
+    "home": Door(ROLES),
+    "listening": Door(ROLES),
+    "conversations": Door(ROLES),
+    "conversations_csv": Door(ROLES),
+    "conversation": Door(ROLES, ids=("conversation_id",)),
+    "security": Door(ROLES),
+    "quality": Door(ROLES),
+    "business": Door(ROLES),
+    "performance": Door(ROLES),
+    "batches": Door(ROLES),
+    "upload": Door(WORKERS, WORKERS),
+    "batch": Door(ROLES, ids=("batch_id",)),
+    "batch_status": Door(ROLES, ids=("batch_id",)),
+    "rejected_lines": Door(ROLES, ids=("batch_id",)),
+    "applications": Door(ROLES),
+    "create_application": Door(ADMINISTRATORS, ADMINISTRATORS, form={"name": "New", "slug": "new"}),
+    "application": Door(ROLES, ADMINISTRATORS, ids=("slug",), form={"profile": "{}"}),
+    "team": Door(ROLES, ADMINISTRATORS, form={"email": "new@a.test", "role": "viewer", "team": "product"}),
+    "change_member": Door(None, ADMINISTRATORS, ids=("member_id",), form={"role": "viewer", "team": "product"}),
+    "remove_member": Door(None, ADMINISTRATORS, ids=("member_id",)),
+    "revoke_invitation": Door(None, ADMINISTRATORS, ids=("invitation_id",)),
+    "keys": Door(ADMINISTRATORS, ADMINISTRATORS, form={"name": "new", "scopes": ["read"]}),
+    "rotate_key": Door(None, ADMINISTRATORS, ids=("prefix",)),
+    "revoke_key": Door(None, ADMINISTRATORS, ids=("prefix",)),
+    "audit": Door(ADMINISTRATORS),
+}
+# Not about one organization: any signed-in person.
+PERSONAL = {"organizations", "switch_organization", "invitation"}
+ELSEWHERE = {"livez", "readyz", "api/v1/", "api/docs/", "accounts/", "admin/", ""}
+
+
+@dataclass(frozen=True)
+class House:
+    """An organization with one row of each kind."""
+
+    organization: Organization
+    ids: dict[str, Any]
+
+    def state(self) -> list[Any]:
+        """Return what another organization must not be able to change."""
+        rows: list[Any] = []
+        for model in (Membership, Invitation, ApiKey):
+            rows += model.objects.filter(organization=self.organization).order_by("id").values()
+        return [*rows, AuditEvent.objects.filter(organization=self.organization).count()]
+
+
+def make_house(slug: str) -> House:
+    organization = make_organization(slug)
+    said = {"session_id": "s", "role": "user", "message": "hello", "timestamp": datetime.now(UTC).isoformat()}
+    capture(organization, [said], application=f"{slug}-app")
+    make_key(organization)
+    member = make_member(organization, "viewer", f"member@{slug}.test")
+    invited = services.invite(
+        organization=organization, email=f"guest@{slug}.test", role="viewer", team="product", at=clock.wall(),
+        actor="test", actor_role="owner",
+    )  # fmt: skip
+    with tenant(organization.id):
+        ids = {
+            "conversation_id": Conversation.objects.get().id,
+            "batch_id": Batch.objects.get().public_id,
+            "slug": f"{slug}-app",
+            "member_id": Membership.objects.get(user=member, organization=organization).id,
+            "invitation_id": invited.row.id,
+            "prefix": ApiKey.objects.filter(organization=organization)[0].prefix,
+        }
+    return House(organization, ids)
+
+
+@pytest.fixture
+def ours() -> House:
+    return make_house("ours")
+
+
+@pytest.fixture
+def theirs() -> House:
+    return make_house("theirs")
+
+
+def client_of(house: House, role: str, **options: Any) -> Client:
+    client = Client(**options)
+    user = make_member(house.organization, role, f"{role}@{house.organization.slug}.test")
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def address(name: str, house: House) -> str:
+    return reverse(name, kwargs={each: house.ids[each] for each in DOORS[name].ids})
+
+
+def asked(client: Client, house: House) -> Iterator[tuple[str, str, HttpResponse]]:
+    for name, door in DOORS.items():
+        yield name, "GET", client.get(address(name, house))
+        yield name, "POST", client.post(address(name, house), door.form)
+
+
+def test_every_address_is_listed_with_who_may_open_it() -> None:
+    patterns = [pattern for pattern in portal_urls.urlpatterns if isinstance(pattern, URLPattern)]
+
+    assert len(patterns) == len(portal_urls.urlpatterns)
+    assert {pattern.name for pattern in patterns} == set(DOORS) | PERSONAL, "list the new address, and who may open it"
+    assert {str(pattern.pattern) for pattern in urls.urlpatterns} == ELSEWHERE, "a new root needs a guard of its own"
+    parts = {pattern.name: set(pattern.pattern.converters) for pattern in patterns if pattern.name in DOORS}
+    assert parts == {name: set(door.ids) for name, door in DOORS.items()}
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_a_role_opens_its_own_doors_and_no_other(ours: House, role: str) -> None:
+    refused = {
+        (name, method) for name, method, answer in asked(client_of(ours, role), ours) if answer.status_code == 403
+    }
+
+    assert refused == {
+        (name, method)
+        for name, door in DOORS.items()
+        for method, allowed in (("GET", door.read), ("POST", door.write))
+        if allowed is not None and role not in allowed
+    }
+
+
+def test_nothing_answers_with_an_error_of_ours(ours: House) -> None:
+    broken = [
+        (name, method, answer.status_code)
+        for name, method, answer in asked(client_of(ours, "owner"), ours)
+        if answer.status_code >= 500
+    ]
+
+    assert broken == []
+
+
+def test_a_method_nobody_may_use_is_405(ours: House) -> None:
+    unused = {
+        (name, method) for name, method, answer in asked(client_of(ours, "owner"), ours) if answer.status_code == 405
+    }
+
+    assert unused == {
+        (name, method)
+        for name, door in DOORS.items()
+        for method, allowed in (("GET", door.read), ("POST", door.write))
+        if allowed is None
+    }
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_another_organizations_ids_are_not_there_and_stay_as_they_are(ours: House, theirs: House, role: str) -> None:
+    client, before = client_of(ours, role), theirs.state()
+
+    opened = {
+        (name, method): answer.status_code
+        for name, door in DOORS.items()
+        if door.ids
+        for method, answer in (
+            ("GET", client.get(address(name, theirs))),
+            ("POST", client.post(address(name, theirs), door.form)),
+        )
+        if answer.status_code not in (403, 404, 405)
+    }
+
+    assert opened == {}
+    assert theirs.state() == before
+
+
+def test_another_organizations_application_is_not_there_on_any_page(ours: House, theirs: House) -> None:
+    client, slug = client_of(ours, "owner"), theirs.ids["slug"]
+
+    answers = {name: client.get(address(name, ours), {"application": slug}).status_code
+               for name, door in DOORS.items() if door.read}  # fmt: skip
+
+    assert answers == dict.fromkeys(answers, 404)
+
+
+def test_another_organization_cannot_be_switched_to(ours: House, theirs: House) -> None:
+    client = client_of(ours, "owner")
+
+    assert client.post(reverse("switch_organization"), {"organization": "theirs"}).status_code == 404
+    assert client.get("/").status_code == 200
+
+
+def test_signed_out_nothing_opens(ours: House) -> None:
+    opened = {
+        (name, method, answer.status_code)
+        for name, method, answer in asked(Client(), ours)
+        if answer.status_code != 405 and not str(answer.get("Location", "")).startswith("/accounts/login/")
+    }
+
+    assert opened == set()
+
+
+def test_every_post_needs_its_token(ours: House) -> None:
+    client, before = client_of(ours, "owner", enforce_csrf_checks=True), ours.state()
+
+    writable = [name for name, door in DOORS.items() if door.write]
+    refused = {name: client.post(address(name, ours), DOORS[name].form).status_code for name in writable}
+
+    assert refused == dict.fromkeys(writable, 403)
+    assert ours.state() == before
