@@ -12,9 +12,11 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, reverse
 
+from apps.evaluations.models import EvaluationRun
+from apps.evaluations.services import runs
 from apps.ingestion.models import Batch, Conversation
 from apps.organizations import services
-from apps.organizations.models import ApiKey, AuditEvent, Invitation, Membership, Organization
+from apps.organizations.models import ApiKey, Application, AuditEvent, Invitation, Membership, Organization
 from apps.platform import clock
 from apps.platform.tenancy import tenant
 from flywheel import portal_urls, urls
@@ -52,6 +54,10 @@ DOORS = {
     "batch": Door(ROLES, ids=("batch_id",)),
     "batch_status": Door(ROLES, ids=("batch_id",)),
     "rejected_lines": Door(ROLES, ids=("batch_id",)),
+    "runs": Door(ROLES, WORKERS, form={"application": "ours-app", "sample": 100}),
+    "run": Door(ROLES, ids=("run_id",)),
+    "run_progress": Door(ROLES, ids=("run_id",)),
+    "cancel_run": Door(None, WORKERS, ids=("run_id",)),
     "applications": Door(ROLES),
     "create_application": Door(ADMINISTRATORS, ADMINISTRATORS, form={"name": "New", "slug": "new"}),
     "application": Door(ROLES, ADMINISTRATORS, ids=("slug",), form={"profile": "{}"}),
@@ -81,6 +87,8 @@ class House:
         rows: list[Any] = []
         for model in (Membership, Invitation, ApiKey):
             rows += model.objects.filter(organization=self.organization).order_by("id").values()
+        with tenant(self.organization.id):
+            rows += EvaluationRun.objects.order_by("id").values()
         return [*rows, AuditEvent.objects.filter(organization=self.organization).count()]
 
 
@@ -95,7 +103,11 @@ def make_house(slug: str) -> House:
         actor="test", actor_role="owner",
     )  # fmt: skip
     with tenant(organization.id):
+        run = runs.start_run(
+            organization=organization, application=Application.objects.get(), at=clock.wall(), asked_by="test"
+        )
         ids = {
+            "run_id": run.public_id,
             "conversation_id": Conversation.objects.get().id,
             "batch_id": Batch.objects.get().public_id,
             "slug": f"{slug}-app",

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from apps.evaluations.models import EvaluationRun
 from apps.ingestion.models import Batch
 from apps.organizations.models import Membership, Organization
 from apps.platform.tenancy import tenant
 from tests.factories import PASSWORD, make_application, make_organization
 from tests.portal.browser import Watched
-from tests.portal.world import capture, make_member, session_of, work_off
+from tests.portal.world import capture, make_member, session_of, work_off, work_off_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("committed")]
 Open = Callable[..., Watched]
@@ -78,6 +79,8 @@ def test_from_sign_up_to_the_first_attack_and_why_it_was_one(open_browser: Open)
     expect(page.get_by_role("heading", level=1)).to_have_text("The wheel")
 
     page.get_by_label("Main").get_by_role("link", name="Conversations").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Conversations")
+    page.wait_for_load_state()
     page.keyboard.press("/")
     page.keyboard.type("previous instructions")
     page.keyboard.press("Enter")
@@ -142,6 +145,23 @@ def test_a_file_is_uploaded_and_its_bad_line_is_named(open_browser: Open, tmp_pa
     expect(analyst.page.locator("#fw-batch")).to_contain_text("analyzed")
     analyst.page.get_by_role("link", name=batch.public_id).click()
     expect(analyst.page.get_by_role("row", name=re.compile("^3 "))).to_be_visible()
+
+
+def test_a_run_is_started_and_watched_until_it_is_done(open_browser: Open) -> None:
+    organization = make_organization("acme", name="Acme")
+    capture(organization, attack())
+    analyst = open_browser()
+    analyst.sign_in(session_of(make_member(organization, "analyst")))
+
+    analyst.go("/runs/")
+    analyst.page.locator("main form").get_by_role("button").click()
+    analyst.page.wait_for_url("**/runs/*_*/")
+    with tenant(organization.id):
+        run = EvaluationRun.objects.get()
+    work_off_run(organization, run.public_id)
+
+    expect(analyst.page.locator("#fw-run")).to_contain_text("finished")
+    expect(analyst.page.locator("main")).to_contain_text("Attacked")
 
 
 def test_the_keyboard_and_the_theme_work_without_a_mouse(open_browser: Open) -> None:

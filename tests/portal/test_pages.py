@@ -31,6 +31,9 @@ PAGES = (
     "/uploads/new/",
     "/uploads/{batch}/",
     "/uploads/{batch}/status/",
+    "/runs/",
+    "/runs/{run}/",
+    "/runs/{run}/progress/",
     "/organizations/",
     "/applications/",
     "/applications/support/",
@@ -54,7 +57,7 @@ def fill(world: World, page: str) -> str:
         batch = Batch.objects.order_by("id").first()
     assert conversation is not None
     assert batch is not None
-    return page.format(conversation=conversation.id, batch=batch.public_id)
+    return page.format(conversation=conversation.id, batch=batch.public_id, run=world.run_id)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -30,6 +30,7 @@ PAGES = {
     "performance": "/performance/?application=support",
     "uploads": "/uploads/",
     "upload": "/uploads/new/",
+    "runs": "/runs/",
     "organizations": "/organizations/",
     "applications": "/applications/",
     "application": "/applications/support/",
@@ -64,7 +65,11 @@ def test_every_page_is_quiet_and_fits_its_window_in_both_themes(world: World, op
     reader = open_browser({"width": width, "height": 900})
     reader.sign_in(world.session("owner"))
 
-    pages = PAGES | {"conversation": f"/conversations/{one.id}/", "batch": f"/uploads/{batch.public_id}/"}
+    pages = PAGES | {
+        "conversation": f"/conversations/{one.id}/",
+        "batch": f"/uploads/{batch.public_id}/",
+        "run": f"/runs/{world.run_id}/",
+    }
     wide = take(reader, pages, width)
 
     assert wide == dict.fromkeys(pages, width)

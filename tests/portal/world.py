@@ -13,11 +13,12 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 
 from apps.demo.production import simulate_week
-from apps.evaluations.services import assessing, rollups
+from apps.evaluations.services import assessing, rollups, runs
 from apps.ingestion.services import storing
 from apps.organizations import services
-from apps.organizations.models import Membership, Organization
+from apps.organizations.models import Application, Membership, Organization
 from apps.platform.models import WorkItem
+from apps.platform.tenancy import tenant
 from tests.factories import AT, make_application, make_key, make_organization, make_person
 
 WEEK = datetime(2026, 11, 2, tzinfo=UTC)
@@ -52,6 +53,7 @@ class World:
 
     organization: Organization
     people: dict[str, User]
+    run_id: str
 
     def session(self, role: str) -> str:
         """Return a session of the member with this role."""
@@ -67,7 +69,24 @@ def make_world() -> World:
     )
     capture(organization, [*some_records(), *attack_records()])
     capture(organization, hostile_records(), application="hostile")
-    return World(organization, people)
+    return World(organization, people, run_all(organization))
+
+
+def run_all(organization: Organization) -> str:
+    """Look at the application's conversations again, at once; return the run."""
+    with tenant(organization.id):
+        run = runs.start_run(
+            organization=organization, application=Application.objects.get(slug="support"), at=NOW, asked_by="test",
+            sample=0.1,
+        )  # fmt: skip
+    work_off_run(organization, run.public_id)
+    return run.public_id
+
+
+def work_off_run(organization: Organization, run_id: str) -> None:
+    """Do what workers do for a run."""
+    runs.go_on(organization_id=organization.id, run_id=run_id)
+    WorkItem.objects.filter(organization=organization).delete()
 
 
 def make_member(organization: Organization, role: str, email: str = "") -> User:

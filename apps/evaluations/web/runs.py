@@ -128,8 +128,12 @@ def run(request: HttpRequest, access: Access, run_id: str) -> HttpResponse:
 @require_safe
 @portal_page()
 def progress(request: HttpRequest, access: Access, run_id: str) -> HttpResponse:
-    """Answer the poll of a run's progress."""
-    return TemplateResponse(request, "portal/run_progress.html", {"run": _progress(_find(run_id), access)})
+    """Answer the poll of a run's progress; once it has ended, the page loads anew with what was found."""
+    found = _find(run_id)
+    response = TemplateResponse(request, "portal/run_progress.html", {"run": _progress(found, access)})
+    if found.finished_at is not None:
+        response["HX-Refresh"] = "true"
+    return response
 
 
 @require_POST
