@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from apps.evaluations.analyzers import Suite
-from apps.evaluations.models import Assessment, EvaluationRun
+from apps.evaluations.models import Assessment, ConversationFact, EvaluationRun
 from apps.evaluations.services import assessing, runs
 from apps.ingestion.services import storing
 from apps.organizations.models import Organization
@@ -77,6 +77,21 @@ def test_a_cancelled_run_stops_and_keeps_what_is_done(monkeypatch: pytest.Monkey
 
     assert cancelled["status"] == "cancelling"
     assert (ended["status"], ended["progress"]["done"]) == ("cancelled", 2)
+
+
+def test_a_samples_summary_counts_the_sample_and_nothing_else() -> None:
+    organization = make_organization()
+    capture(organization, 40)
+    asked = {"application": "support", "sample": "50%"}
+    run_id = call(organization, "POST", "/evaluation-runs", asked).json()["id"]
+
+    runs.go_on(organization_id=organization.id, run_id=run_id)
+
+    summary = call(organization, "GET", f"/evaluation-runs/{run_id}").json()["summary"]
+    with tenant(organization.id):
+        assert ConversationFact.objects.filter(quality_score__isnull=False).count() == 40
+    assert 5 < summary["conversations"] < 35
+    assert summary["scored"] == summary["conversations"]
 
 
 def test_a_sample_and_a_period_choose_the_same_conversations_every_time() -> None:

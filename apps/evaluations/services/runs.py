@@ -6,7 +6,9 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import Count, IntegerField, Q, QuerySet
 from django.db.models.expressions import RawSQL
+from django.db.models.lookups import LessThan
 
 from apps.evaluations.analyzers import VERSIONS
 from apps.evaluations.models import ConversationFact, EvaluationRun
@@ -124,30 +126,29 @@ def _end(run: EvaluationRun, status: str, wall: datetime) -> bool:
     return False
 
 
-def _rows(run: EvaluationRun):  # type: ignore[no-untyped-def]
-    rows = captured.Conversation.objects.filter(application_id=run.application_id)
+def _rows(run: EvaluationRun) -> QuerySet[captured.Conversation]:
+    return captured.Conversation.objects.filter(_asked(run))
+
+
+def _asked(run: EvaluationRun) -> Q:
+    """Return which conversations, or facts of conversations, a run is about: the sample is the same for both."""
+    asked = Q(application_id=run.application_id)
     if run.since is not None:
-        rows = rows.filter(started_at__gte=run.since)
+        asked &= Q(started_at__gte=run.since)
     if run.until is not None:
-        rows = rows.filter(started_at__lt=run.until)
+        asked &= Q(started_at__lt=run.until)
     if run.sample < _SHARES:
-        share = RawSQL("('x' || left(md5(session_id), 7))::bit(28)::int %% 10000", [])
-        rows = rows.annotate(share=share).filter(share__lt=run.sample)
-    return rows
+        share = RawSQL("('x' || left(md5(session_id), 7))::bit(28)::int %% 10000", [], IntegerField())
+        asked &= Q(LessThan(share, run.sample))
+    return asked
 
 
 def _summarize(run: EvaluationRun) -> dict[str, int]:
-    facts = ConversationFact.objects.filter(application_id=run.application_id)
-    if run.since is not None:
-        facts = facts.filter(started_at__gte=run.since)
-    if run.until is not None:
-        facts = facts.filter(started_at__lt=run.until)
-    return {
-        "conversations": run.done,
-        "failed": run.failed,
-        "attacked": facts.filter(attacks__gt=0).count(),
-        "leaked": facts.filter(attacks_succeeded__gt=0).count(),
-        "escalated": facts.filter(escalated=True).count(),
-        "scored": facts.filter(quality_score__isnull=False).count(),
-        "upsells": facts.filter(upsell="confirmed").count(),
-    }
+    found: dict[str, int] = ConversationFact.objects.filter(_asked(run)).aggregate(
+        attacked=Count("id", filter=Q(attacks__gt=0)),
+        leaked=Count("id", filter=Q(attacks_succeeded__gt=0)),
+        escalated=Count("id", filter=Q(escalated=True)),
+        scored=Count("id", filter=Q(quality_score__isnull=False)),
+        upsells=Count("id", filter=Q(upsell="confirmed")),
+    )
+    return {"conversations": run.done, "failed": run.failed, **found}
