@@ -47,7 +47,8 @@ setup-dev: .venv/.dev
 # uv takes seconds where pip takes a minute; a machine whose index only pip knows falls back to pip.
 .venv/.base: .venv/.installer requirements/base.txt pyproject.toml
 	@began=$$(date +%s); { $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.txt \
-	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/base.txt; } \
+	  || { echo "uv could not reach the package index; pip takes over (slower) …"; \
+	    $(BIN)/python -m pip install --quiet --require-hashes -r requirements/base.txt; }; } \
 	  && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-build-isolation --no-deps -e . \
 	  && echo $$(($$(cat .venv/.seconds 2>/dev/null || echo 0) + $$(date +%s) - began)) > .venv/.seconds
 	@touch $@
