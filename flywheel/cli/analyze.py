@@ -14,7 +14,7 @@ import orjson
 
 from flywheel.cli.django_setup import start_django
 from flywheel.embedded import Environment, prepare
-from flywheel.embedded.supervisor import product_children, provision
+from flywheel.embedded.supervisor import WORKERS, Child, product_children, provision
 
 BAD_INPUT = 2
 FAILED = 100
@@ -79,15 +79,16 @@ def run(options: argparse.Namespace) -> int:
         if not environment.attached:
             provision(environment.variables)
         start_django(environment)
-        worker = None if environment.web_url else _start_worker(environment, options.data_dir)
+        workers = [] if environment.web_url else _start_workers(environment, options.data_dir)
         try:
             report = _analyze(files, options)
         except UnreadableInput as error:
             print(f"flywheel: {error}", file=sys.stderr)
             return BAD_INPUT
         finally:
-            if worker is not None:
+            for worker in workers:
                 worker.ask_to_stop()
+            for worker in workers:
                 worker.make_stop(time.monotonic() + 5)
     _write(report, options)
     return _judge(report, condition, options)
@@ -110,11 +111,12 @@ def _judge(report: dict[str, Any], condition: Any, options: argparse.Namespace) 
     return FAILED if holds else 0
 
 
-def _start_worker(environment: Environment, data_dir: Path) -> Any:
+def _start_workers(environment: Environment, data_dir: Path) -> list[Child]:
     children = product_children(host="127.0.0.1", port=0, workers=2, data_dir=data_dir)
-    worker = next(child for child in children if child.name == "worker")
-    worker.start({**environment.variables, "FLYWHEEL_POOL": "false"}, data_dir.resolve() / "logs")
-    return worker
+    workers = [child for child in children if child.name in WORKERS]
+    for worker in workers:
+        worker.start({**environment.variables, "FLYWHEEL_POOL": "false"}, data_dir.resolve() / "logs")
+    return workers
 
 
 def _analyze(files: list[Path], options: argparse.Namespace) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from flywheel.embedded.process import die_with_parent, undisturbed
 
 READY_WITHIN_S = 60
 STOP_WITHIN_S = 12
+WORKERS = ("worker", "analyst")
 _LARGEST_LOG = 20 * 1024 * 1024
 
 
@@ -86,11 +87,27 @@ def product_children(*, host: str, port: int, workers: int, data_dir: Path) -> l
             "--bind", f"{host}:{port}", "--no-sendfile", "--graceful-timeout", "5", "--max-requests", "0",
             "--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp",  # noqa: S108
         ]),
-        Child("worker", [
-            *celery, "worker", "-Q", "capture,analysis,default", "-c", str(workers), "--prefetch-multiplier", "1",
-            "-n", f"worker-{port}@%h", "--without-gossip", "--without-mingle", "-l", "WARNING",
-        ]),
+        *_workers(celery, workers, port),
         Child("beat", [*celery, "beat", "-s", str(data_dir / "celerybeat-schedule"), "-l", "WARNING", "--pidfile="]),
+    ]  # fmt: skip
+
+
+def _workers(celery: list[str], workers: int, port: int) -> list[Child]:
+    """Split the processes over two workers: one stores first, one analyzes first, and each helps the other when idle.
+
+    So a flood of pushes does not hold up analysis, nor a long analysis the storing.
+    """
+    storing = (workers + 1) // 2
+    shares = zip(
+        WORKERS, ("capture,default,analysis", "analysis,default,capture"), (storing, workers - storing), strict=True
+    )
+    return [
+        Child(name, [
+            *celery, "worker", "-Q", queues, "-c", str(processes), "--prefetch-multiplier", "1",
+            "-n", f"{name}-{port}@%h", "--without-gossip", "--without-mingle", "-l", "WARNING",
+        ])
+        for name, queues, processes in shares
+        if processes
     ]  # fmt: skip
 
 

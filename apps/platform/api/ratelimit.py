@@ -8,7 +8,6 @@ import math
 import redis
 from django.conf import settings
 
-from apps.platform import clock
 from apps.platform.api.problems import Problem
 
 ORGANIZATION_SHARE = 5  # an organization may use five times what one of its keys may
@@ -17,10 +16,12 @@ ORGANIZATION_SHARE = 5  # an organization may use five times what one of its key
 _TAKE = """
 local wait = 0
 local left = {}
+-- The server's own time: callers' clocks differ, and a request that was overtaken must not count backwards.
+local now = redis.call('TIME')
+local at = tonumber(now[1]) + tonumber(now[2]) / 1000000
 for i = 1, 2 do
-  local rate, burst = tonumber(ARGV[i * 2]), tonumber(ARGV[i * 2 + 1])
+  local rate, burst = tonumber(ARGV[i * 2 - 1]), tonumber(ARGV[i * 2])
   local bucket = redis.call('HMGET', KEYS[i], 'tokens', 'at')
-  local at = tonumber(ARGV[1])
   local tokens = math.min(burst, (tonumber(bucket[1]) or burst) + (at - (tonumber(bucket[2]) or at)) * rate)
   left[i] = tokens
   if tokens < 1 then wait = math.max(wait, (1 - tokens) / rate) end
@@ -28,7 +29,7 @@ end
 for i = 1, 2 do
   local tokens = left[i]
   if wait == 0 then tokens = tokens - 1 end
-  redis.call('HSET', KEYS[i], 'tokens', tokens, 'at', ARGV[1])
+  redis.call('HSET', KEYS[i], 'tokens', tokens, 'at', string.format('%.6f', at))
   redis.call('EXPIRE', KEYS[i], 600)
 end
 return math.ceil(wait * 1000)
@@ -43,7 +44,7 @@ def _client() -> redis.Redis:
 def take_token(organization_id: int, key: str, rate_class: str) -> None:
     """Take one request's token. Raises a 429 problem with Retry-After when there is none."""
     rate, burst = settings.RATE_LIMITS[rate_class]
-    arguments = [clock.wall().timestamp(), rate, burst, rate * ORGANIZATION_SHARE, burst * ORGANIZATION_SHARE]
+    arguments = [rate, burst, rate * ORGANIZATION_SHARE, burst * ORGANIZATION_SHARE]
     keys = [f"rate:{rate_class}:key:{key}", f"rate:{rate_class}:organization:{organization_id}"]
     try:
         wait_ms = int(_client().eval(_TAKE, 2, *keys, *arguments))

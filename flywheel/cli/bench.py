@@ -1,0 +1,37 @@
+"""`flywheel bench`: how fast it is, measured on this machine against the running product."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from typing import Any
+
+_BENCHMARKS = {
+    "ingest": ("flywheel.bench.ingest", "push conversations through HTTP until they can be read, beside a bare COPY"),
+    "analyze": ("flywheel.bench.analyze", "assess and store conversations with one worker, and analyze them alone"),
+}
+
+
+def add(subparsers: Any) -> argparse.ArgumentParser:
+    """Describe the subcommand."""
+    parser: argparse.ArgumentParser = subparsers.add_parser("bench", help="measure capture and analysis")
+    what = "; ".join(f"{name}: {words}" for name, (_, words) in _BENCHMARKS.items())
+    parser.add_argument("benchmark", choices=sorted(_BENCHMARKS), help=what)
+    parser.add_argument("--n", type=int, default=10_000, help="conversations of six messages (default: 10,000)")
+    parser.add_argument("--clients", type=int, default=4, help="pushing at the same time (default: 4)")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run one benchmark in a data directory of its own and print its figures."""
+    module = importlib.import_module(_BENCHMARKS[options.benchmark][0])
+    figures: dict[str, Any] = module.measure(n=options.n, clients=options.clients)
+    if options.format == "json":
+        print(json.dumps(figures, indent=2))
+        return 0
+    for name, value in figures.items():
+        shown = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+        print(f"{name.replace('_', ' '):<52}{shown:>14}")
+    return 0
