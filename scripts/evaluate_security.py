@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from apps.evaluations.domain.intervals import wilson
 from apps.evaluations.domain.security import SecurityAnalyzer
 from apps.evaluations.domain.security.kinds import ATTACKS
+from apps.evaluations.domain.security.ngram_scorer import builtin_scorer
 from apps.evaluations.domain.values import ApplicationProfile, Conversation, Message
 
 ANSWER = ("assistant", "Hello, how can I help with your order?")
@@ -46,11 +47,17 @@ def conversation(number: int, turns: list[tuple[str, str]]) -> Conversation:
     return Conversation(str(number), messages, AT, AT)
 
 
-def sessions(folder: Path, analyzer: SecurityAnalyzer) -> None:
+def load_sessions(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, list[tuple[str, str]]]]:
+    """Return the truth and the turns (role, text) of every session."""
     truth = {t["session_id"]: t for t in records(folder / "conversations_3k.truth.jsonl.gz")}
     turns: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for record in records(folder / "conversations_3k.jsonl.gz"):
         turns[record["session_id"]].append((record["role"], record["message"]))
+    return truth, turns
+
+
+def sessions(folder: Path, analyzer: SecurityAnalyzer) -> None:
+    truth, turns = load_sessions(folder)
     found, outcomes, missed = Counter[tuple[str, bool]](), Counter[tuple[str, str]](), Counter[str]()
     began = time.perf_counter()
     results = {name: analyzer.analyze(conversation(i, told)) for i, (name, told) in enumerate(turns.items())}
@@ -100,8 +107,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--misses", type=int, default=0, metavar="N", help="also print N attack messages not found")
+    parser.add_argument("--rules-only", action="store_true", help="without the trained model")
     options = parser.parse_args()
-    analyzer = SecurityAnalyzer(ApplicationProfile())
+    analyzer = SecurityAnalyzer(ApplicationProfile(), scorer=None if options.rules_only else builtin_scorer())
     measures = {"conversations_3k": sessions, "messages_test": messages, "outcomes": replies}
     for name, measure in measures.items():
         if (options.folder / f"{name}.jsonl.gz").exists():

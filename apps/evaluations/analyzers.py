@@ -15,6 +15,7 @@ from apps.evaluations.domain.quality import VERSION as QUALITY_VERSION
 from apps.evaluations.domain.quality import QualityAnalyzer
 from apps.evaluations.domain.security import VERSION as SECURITY_VERSION
 from apps.evaluations.domain.security import SecurityAnalyzer
+from apps.evaluations.domain.security.ngram_scorer import builtin_scorer
 from apps.evaluations.domain.values import ApplicationProfile, Conversation, ConversationResult
 
 SECURITY = "security-analysis"
@@ -36,7 +37,7 @@ class Suite:
     """All built-in analyzers, compiled for one application."""
 
     def __init__(self, profile: ApplicationProfile) -> None:
-        self._security = SecurityAnalyzer(profile)
+        self._security = SecurityAnalyzer(profile, scorer=builtin_scorer())
         self._quality = QualityAnalyzer(profile)
         self._business = BusinessAnalyzer(profile)
         self._performance = performance.PerformanceAnalyzer(profile)

@@ -31,7 +31,7 @@ from apps.evaluations.domain.values import (
 
 __all__ = ["ATTACKS", "VERSION", "SecurityAnalyzer", "risk"]
 
-VERSION = "2"
+VERSION = "3"
 _WEIGHTS: dict[Severity, tuple[float, float]] = {"critical": (10, 5), "high": (7, 3), "medium": (3, 1), "low": (1, 0)}
 _MOST_SPANS = 5
 _NOTHING = Evidence()
@@ -210,12 +210,12 @@ class _Session:
             explanation=self._explain(kind, turn, main, verdict, built_up),
         )
 
+    def _is_for_scorer(self, main: Match | None, evidence: Evidence) -> bool:
+        """Return whether the scorer, rather than a rule, is what makes this an attack."""
+        return evidence.scorer_points >= ENOUGH and (main is None or main.rule.weight < ENOUGH)
+
     def _rule_name(self, main: Match | None, evidence: Evidence) -> str:
-        if (
-            self._scorer is not None
-            and evidence.scorer_points >= ENOUGH
-            and (main is None or main.rule.weight < ENOUGH)
-        ):
+        if self._scorer is not None and self._is_for_scorer(main, evidence):
             return self._scorer.name
         return main.rule.name if main is not None else "metadata@1"
 
@@ -223,9 +223,9 @@ class _Session:
         what = kind.replace("_", " ")
         if built_up:
             how = "built up over several messages"
-        elif main is None and turn.evidence.scorer_points >= ENOUGH and self._scorer is not None:
+        elif self._scorer is not None and self._is_for_scorer(main, turn.evidence):
             features = self._scorer.top_features(turn.readings[0].text)
-            how = "the model's strongest pieces: " + ", ".join(f"“{name}”" for name, _ in features)
+            how = "the model's strongest words: " + ", ".join(f"“{name}”" for name, _ in features)
         elif main is None:
             how = "metadata says so"
         elif main.provenance:
