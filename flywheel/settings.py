@@ -32,8 +32,8 @@ HTTPS = SITE_URL.startswith("https://")
 # --- Applications -------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "flywheel.administration.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -293,4 +293,10 @@ LOGGING = {
     },
 }
 
-UNFOLD = {"SITE_TITLE": "Flywheel", "SITE_HEADER": "Flywheel", "SITE_SYMBOL": "cycle", "SHOW_HISTORY": True}
+UNFOLD = {
+    "SITE_TITLE": "Flywheel",
+    "SITE_HEADER": "Flywheel",
+    "SITE_SYMBOL": "cycle",
+    "SHOW_HISTORY": True,
+    "ENVIRONMENT": "apps.organizations.administration.entered_label",
+}

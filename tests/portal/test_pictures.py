@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
 
 from apps.ingestion.models import Batch, Conversation
 from apps.platform.tenancy import tenant
@@ -94,6 +96,26 @@ def test_the_readable_api_page_works_under_the_same_policy(world: World, open_br
     assert reader.go("/api/docs/") == 200
     reader.page.get_by_text("/api/v1/logs").first.wait_for()
     reader.picture(PICTURES / "api-docs-1440-light.png")
+
+
+def test_the_administration_is_quiet_under_its_own_policy(world: World, open_browser: Open) -> None:
+    User.objects.filter(id=world.people["admin"].id).update(is_staff=True, is_superuser=True)
+    staff = open_browser()
+    staff.sign_in(world.session("admin"))
+    pages = {
+        "admin": reverse("admin:index"),
+        "admin-organizations": reverse("admin:organizations_organization_changelist"),
+        "admin-organization": reverse("admin:organizations_organization_change", args=[world.organization.id]),
+        "admin-people": reverse("admin:organizations_membership_changelist"),
+        "admin-jobs": reverse("admin:platform_workitem_changelist"),
+    }
+
+    opened = {}
+    for name, path in pages.items():
+        opened[name] = staff.go(path)
+        staff.picture(PICTURES / f"{name}-1440-light.png")
+
+    assert opened == dict.fromkeys(pages, 200)
 
 
 def test_the_picture_in_the_readme_is_small_enough_to_load(world: World, open_browser: Open) -> None:

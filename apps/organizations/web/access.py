@@ -14,13 +14,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.template.response import SimpleTemplateResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from apps.organizations import selectors
 from apps.organizations.models import Application, Membership, Organization
 from apps.platform import clock
+from apps.platform.answers import Refused, rendered
 from apps.platform.tenancy import tenant
 
 ORGANIZATION_KEY = "organization_id"
@@ -73,13 +73,6 @@ class Access:
             raise PermissionDenied
 
 
-class _Refused(Exception):
-    """Carries an error page out of the tenant block, so that it rolls back what the view wrote."""
-
-    def __init__(self, response: HttpResponseBase) -> None:
-        self.response = response
-
-
 View = Callable[..., HttpResponseBase]
 
 
@@ -109,9 +102,9 @@ def portal_page(roles: frozenset[str] = EVERYONE, *, in_tenant: bool = True) -> 
                     access = Access(membership, memberships, application)
                     request.access = access  # type: ignore[attr-defined]
                     if in_tenant:
-                        return _rendered(view(request, access, **arguments))
+                        return rendered(view(request, access, **arguments))
                 return view(request, access, **arguments)
-            except _Refused as refused:
+            except Refused as refused:
                 return refused.response
             finally:
                 # Error pages render after the block: their frame must not ask for the tenant's rows.
@@ -120,15 +113,6 @@ def portal_page(roles: frozenset[str] = EVERYONE, *, in_tenant: bool = True) -> 
         return page
 
     return decorate
-
-
-def _rendered(response: HttpResponseBase) -> HttpResponseBase:
-    # Rendered here: a template that renders after the block would read no rows.
-    if isinstance(response, SimpleTemplateResponse):
-        response.render()
-    if response.status_code >= 400:
-        raise _Refused(response)
-    return response
 
 
 def _current(request: HttpRequest, memberships: tuple[Membership, ...]) -> Membership | None:
