@@ -67,9 +67,7 @@ def _render_detection(found: Detection) -> list[str]:
     if found.succeeded:
         listed = " · ".join(found.succeeded[:_LISTED])
         more = f" · {len(found.succeeded) - _LISTED} more" if len(found.succeeded) > _LISTED else ""
-        lines.append(
-            f"{_INDENT}{len(found.succeeded)} succeeded: {listed}{more} → /conversations/?outcome=succeeded"
-        )
+        lines.append(f"{_INDENT}{len(found.succeeded)} succeeded: {listed}{more} → /conversations/?outcome=succeeded")
     return lines
 
 
