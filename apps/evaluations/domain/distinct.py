@@ -17,12 +17,12 @@ _Z95 = 1.959963984540054
 
 def sketch(units: Iterable[str]) -> tuple[int, ...]:
     """Return the sketch of these (keyed, hashed) user names; the empty name is nobody."""
-    return _smallest({_hash(unit) for unit in set(units) if unit})
+    return smallest({_hash(unit) for unit in set(units) if unit})
 
 
 def merge(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
     """Return the sketch of both sets; a user in both counts once."""
-    return _smallest({*left, *right}) if right else left
+    return smallest({*left, *right}) if right else left
 
 
 def estimate(found: tuple[int, ...]) -> tuple[int, int, int]:
@@ -38,5 +38,6 @@ def _hash(unit: str) -> int:
     return int.from_bytes(hashlib.blake2b(unit.encode("utf-8", "replace"), digest_size=_BITS // 8).digest())
 
 
-def _smallest(hashes: set[int]) -> tuple[int, ...]:
+def smallest(hashes: set[int]) -> tuple[int, ...]:
+    """Return the sketch of a set of hashes that sketches hold."""
     return tuple(sorted(hashes)[:K])

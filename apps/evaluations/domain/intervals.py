@@ -76,15 +76,19 @@ def poisson(events: int) -> tuple[float, float]:
 
 
 def beta_quantile(p: float, a: float, b: float) -> float:
-    """Return the p-quantile of a beta distribution, to 1e-9, by halving the interval of its distribution function."""
-    low, high = 0.0, 1.0
-    while high - low > 1e-10:
-        middle = (low + high) / 2
-        if beta_cdf(middle, a, b) < p:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    """Return the p-quantile of a beta distribution, to 1e-9: Newton's steps, halving where one leaves the bracket."""
+    low, high, x = 0.0, 1.0, a / (a + b)
+    scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    for _ in range(200):
+        error = beta_cdf(x, a, b) - p
+        low, high = (x, high) if error < 0 else (low, x)
+        density = math.exp(scale + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x))
+        step = x - error / density if density > 0 else low
+        following = step if low < step < high else (low + high) / 2
+        if abs(following - x) < 1e-10 or high - low < 1e-10:
+            return following
+        x = following
+    return x
 
 
 def beta_cdf(x: float, a: float, b: float) -> float:

@@ -7,7 +7,7 @@ Every field is a count, a whole-number sum, a histogram, a sketch or a minimum, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -110,20 +110,7 @@ class Tally(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def merge(self, other: Tally) -> Tally:
         """Return the tally of both sets of conversations, which must not overlap."""
-        merged: dict[str, Any] = {}
-        for name in _NAMES:
-            left, right = getattr(self, name), getattr(other, name)
-            if isinstance(left, dict):
-                merged[name] = _added(left, right)
-            elif isinstance(left, Moments):
-                merged[name] = left.merge(right)
-            elif isinstance(left, int):
-                merged[name] = left + right
-        merged["first_day"] = min((d for d in (self.first_day, other.first_day) if d is not None), default=None)
-        merged["last_day"] = max((d for d in (self.last_day, other.last_day) if d is not None), default=None)
-        merged["users"] = distinct.merge(self.users, other.users)
-        merged["agents"] = _sample(_added(self.agents, other.agents))
-        return Tally(**merged)
+        return merge_all((self, other))
 
     @property
     def attacks(self) -> int:
@@ -152,6 +139,65 @@ def tally(facts: Iterable[Fact]) -> Tally:
     for fact in facts:
         gathered.add(fact)
     return gathered.done()
+
+
+def merge_all(parts: Iterable[Tally]) -> Tally:
+    """Return the tally of all these sets of conversations, which must not overlap."""
+    merged = _Merged()
+    for part in parts:
+        merged.add(part)
+    return merged.done()
+
+
+class _Merged:
+    """A sum of tallies in the making: changed in place, because a year of rollups is tens of thousands of them."""
+
+    def __init__(self) -> None:
+        self.sums = dict.fromkeys(_SUMS, 0)
+        self.counts: dict[str, dict[str, int]] = {name: {} for name in _COUNTS}
+        self.moments = {name: [0, 0, 0] for name in _UNITS}
+        self.days: list[date] = []
+        self.users: set[int] = set()
+        self.factors: dict[str, FactorTally] = {}
+        self.agents: dict[str, AgentTally] = {}
+
+    def add(self, part: Tally) -> None:
+        for name in _SUMS:
+            self.sums[name] += getattr(part, name)
+        for name in _COUNTS:
+            counts = self.counts[name]
+            for key, count in getattr(part, name).items():
+                counts[key] = counts.get(key, 0) + count
+        for name, sums in self.moments.items():
+            moments = getattr(part, name)
+            sums[0] += moments.n
+            sums[1] += moments.total
+            sums[2] += moments.squares
+        if part.first_day is not None and part.last_day is not None:
+            self.days = [min([part.first_day, *self.days]), max([part.last_day, *self.days])]
+        self.users.update(part.users)
+        if len(self.users) > 32 * distinct.K:
+            self.users = set(distinct.smallest(self.users))
+        for factor, found in part.factors.items():
+            self.factors[factor] = self.factors.get(factor, FactorTally()).merge(found)
+        for agent, did in part.agents.items():
+            known = self.agents.get(agent)
+            self.agents[agent] = did if known is None else known.merge(did)
+        if len(self.agents) > 2 * MOST_AGENTS:
+            self.agents = _sample(self.agents)
+
+    def done(self) -> Tally:
+        fields: dict[str, Any] = dict(self.sums)
+        fields |= {name: dict(sorted(counts.items())) for name, counts in self.counts.items()}
+        fields |= {name: Moments(*sums) for name, sums in self.moments.items()}
+        return Tally(
+            **fields,
+            first_day=self.days[0] if self.days else None,
+            last_day=self.days[1] if self.days else None,
+            users=distinct.smallest(self.users),
+            factors=dict(sorted(self.factors.items())),
+            agents=_sample(dict(sorted(self.agents.items()))),
+        )
 
 
 class _Gathered:
@@ -259,7 +305,6 @@ class _Gathered:
             self.moments[name].add(value)  # type: ignore[arg-type]
 
 
-_NAMES = Tally.__struct_fields__
 _UNITS = {
     "risk": SCORE, "score": SCORE, "csat": SCORE, "predicted_dissatisfaction": SCORE, "upsell_value": MONEY,
     "value": MONEY, "tokens": 1, "cost": COST,
@@ -268,6 +313,9 @@ _COUNTS = (
     "types", "faults", "patterns", "pattern_turns", "pattern_escalated", "resolutions", "resolution_ms", "upsells",
     "churns", "churn_values", "reply_ms",
 )  # fmt: skip
+_SUMS = tuple(
+    name for name, default in zip(Tally.__struct_fields__, Tally.__struct_defaults__, strict=True) if default == 0
+)
 
 
 def _tally_agent(facts: list[Fact]) -> AgentTally:
@@ -291,14 +339,3 @@ def _sample(agents: dict[str, AgentTally]) -> dict[str, AgentTally]:
     # Whoever is among the smallest of the union was among the smallest of each part: no count is ever incomplete.
     kept = sorted(agents, key=lambda agent: hashlib.blake2b(agent.encode("utf-8", "replace"), digest_size=8).digest())
     return {agent: agents[agent] for agent in sorted(kept[:MOST_AGENTS])}
-
-
-def _added(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
-    total = dict(left)
-    for name, value in right.items():
-        known = total.get(name)
-        if known is None:
-            total[name] = value
-        else:
-            total[name] = known.merge(value) if hasattr(known, "merge") else known + value
-    return dict(sorted(total.items()))

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast
 
 from apps.evaluations.domain.facts import Fact
 from apps.evaluations.domain.metrics import metrics
-from apps.evaluations.domain.tally import Tally, tally
+from apps.evaluations.domain.tally import Tally, merge_all, tally
 from apps.evaluations.models import ConversationFact, DailyRollup
 from apps.evaluations.selectors.filters import Filters
 from apps.ingestion.selectors import count_unassessed
@@ -55,9 +55,7 @@ def read_sliced_metrics(
     parts: dict[str, list[tuple[str, Tally]]] = {name: [] for name in by}
     for name, key, part in _sliced(filters, by, dirty):
         parts[name].append((key, part))
-    total = Tally()
-    for _, part in parts[by[0]]:
-        total = total.merge(part)
+    total = merge_all(part for _, part in parts[by[0]])
     groups = {name: _ordered(name, _merged(found), currency) for name, found in parts.items()}
     return _with_trend(filters, total, dirty, currency), groups
 
@@ -84,17 +82,14 @@ def read_tally(filters: Filters) -> Tally:
 
 
 def _total(filters: Filters, dirty: Dirty) -> Tally:
-    total = Tally()
-    for part in _parts(filters, dirty):
-        total = total.merge(part)
-    return total
+    return merge_all(_parts(filters, dirty))
 
 
 def _merged(parts: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
-    groups: dict[str, Tally] = {}
+    groups: dict[str, list[Tally]] = {}
     for key, part in parts:
-        groups[key] = groups[key].merge(part) if key in groups else part
-    return groups
+        groups.setdefault(key, []).append(part)
+    return {key: merge_all(members) for key, members in groups.items()}
 
 
 def _ordered(by: str, groups: dict[str, Tally], currency: str) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from apps.evaluations.analyzers import SECTIONS, VERSIONS, Suite, suite
 from apps.evaluations.domain.facts import Fact, make_fact
 from apps.evaluations.domain.values import ConversationResult
-from apps.evaluations.models import Assessment
+from apps.evaluations.models import Assessment, ConversationFact
 from apps.evaluations.reading import read_values
 from apps.ingestion import models as captured
 from apps.ingestion.selectors import unassessed_of_application, unassessed_of_batch
@@ -163,8 +163,11 @@ def assess(rows: Sequence[captured.Conversation], *, organization: Organization,
     """Assess these conversations of one application and store what was found. Call inside tenant(...)."""
     application = Application.objects.get(id=rows[0].application_id)
     results = analyze_all(rows, suite(application.profile), at=at)
+    # A message from before the first moves a conversation to an earlier day; the day it leaves is tallied again too.
+    facts = ConversationFact.objects.filter(conversation_id__in=[row.id for row in rows])
+    days = {*facts.values_list("day", flat=True).distinct(), *(fact.day for _, fact in results)}
     _store(rows, results, application_id=application.id, organization_id=organization.id, at=at)
-    for day in sorted({fact.day for _, fact in results}):
+    for day in sorted(days):
         work.ask(
             "evaluations.roll_up",
             organization_id=organization.id,
