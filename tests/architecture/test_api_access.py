@@ -1,0 +1,168 @@
+"""Every address of the API, for every scope, with every foreign id; an address nobody listed here fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from apps.evaluations.models import Assessment, EvaluationRun
+from apps.ingestion.models import Batch, Conversation, Outcome
+from apps.organizations import services
+from apps.organizations.models import ApiKey, Application
+from apps.platform import clock
+from apps.platform.tenancy import tenant
+from flywheel import api_urls
+from tests.architecture.test_portal_access import House, make_house
+from tests.factories import make_application, make_key
+
+pytestmark = pytest.mark.django_db
+SCOPES = sorted(ApiKey.Scope.values)
+# The scope each method of each address needs.
+DOORS = {
+    "logs": {"POST": "ingest"},
+    "batches/<str:batch_id>": {"GET": "ingest"},
+    "outcomes": {"POST": "ingest"},
+    "applications/<slug:slug>/profile": {"GET": "read", "PUT": "admin"},
+    "sandbox/clock": {"POST": "admin"},
+    "conversations": {"GET": "read"},
+    "conversations/<path:session_id>": {"GET": "read"},
+    "evaluation-runs": {"GET": "read", "POST": "ingest"},
+    "evaluation-runs/<str:run_id>": {"GET": "read"},
+    "evaluation-runs/<str:run_id>/cancel": {"POST": "ingest"},
+    "metrics": {"GET": "read"},
+}
+# Describes doors, holds no data.
+OPEN = {"openapi.json"}
+LINE = {"session_id": "new", "role": "user", "message": "hi", "timestamp": "2026-11-02T10:00:00Z"}
+BODIES: dict[tuple[str, str], Any] = {
+    ("logs", "POST"): {"records": [LINE]},
+    ("outcomes", "POST"): {"session_id": "s", "metric": "csat", "value": 4, "id": "o", "timestamp": LINE["timestamp"]},
+    ("applications/<slug:slug>/profile", "PUT"): {"canaries": ["canary-1"]},
+    ("sandbox/clock", "POST"): {"at": "2026-12-01T00:00:00Z"},
+}
+BY_ID = [door for door in DOORS if "<" in door]
+
+
+def call(key: str, method: str, door: str, house: House, query: str = "", **headers: str) -> HttpResponse:
+    path = door
+    for part, value in {"batch_id": house.ids["batch_id"], "run_id": house.ids["run_id"], "session_id": "s"}.items():
+        path = path.replace(f"<str:{part}>", str(value)).replace(f"<path:{part}>", str(value))
+    path = path.replace("<slug:slug>", house.ids["slug"])
+    body = BODIES.get((door, method), {"application": house.ids["slug"]})
+    headers |= {"Authorization": f"Bearer {key}"} if key else {}
+    return Client().generic(
+        method, f"/api/v1/{path}{query}", orjson.dumps(body), content_type="application/json", headers=headers
+    )
+
+
+def calls(key: str, house: House) -> Iterator[tuple[str, str, HttpResponse]]:
+    for door, methods in DOORS.items():
+        for method in methods:
+            yield door, method, call(key, method, door, house, f"?application={house.ids['slug']}")
+
+
+def state(house: House) -> list[Any]:
+    """Return what nobody else may change."""
+    with tenant(house.organization.id):
+        return [
+            list(model.objects.order_by("id").values())
+            for model in (Application, Batch, Conversation, Outcome, Assessment, EvaluationRun)
+        ]
+
+
+@pytest.fixture
+def ours() -> House:
+    return make_house("ours")
+
+
+@pytest.fixture
+def theirs() -> House:
+    return make_house("theirs")
+
+
+def test_every_address_is_listed_with_the_scope_it_needs() -> None:
+    views = {str(pattern.pattern): pattern.callback.cls for pattern in api_urls.urlpatterns}  # type: ignore[union-attr]
+
+    assert set(views) == set(DOORS) | OPEN, "list the new address, and the scope it needs"
+    assert {door: views[door].scopes for door in DOORS} == DOORS
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_scope_opens_its_own_doors_and_no_other(ours: House, scope: str) -> None:
+    key = make_key(ours.organization, scope)
+
+    refused = {(door, method) for door, method, answer in calls(key, ours) if answer.status_code == 403}
+
+    assert refused == {(door, method) for door in DOORS for method, needed in DOORS[door].items() if needed != scope}
+
+
+def test_no_key_a_wrong_one_and_a_revoked_one_open_nothing(ours: House) -> None:
+    revoked = make_key(ours.organization)
+    services.revoke_key(
+        organization_id=ours.organization.id, prefix=revoked.split("_")[2], at=clock.wall(), actor="test"
+    )
+
+    answers = {answer.status_code for key in ("", f"{revoked}x", revoked) for _, _, answer in calls(key, ours)}
+
+    assert answers == {401}
+
+
+def test_another_organizations_ids_are_not_there_and_stay_as_they_are(ours: House, theirs: House) -> None:
+    key, before = make_key(ours.organization, *SCOPES), state(theirs)
+
+    read = {door: call(key, "GET", door, theirs).status_code for door in BY_ID if "GET" in DOORS[door]}
+    # The session's name is no secret: both have one. Theirs is not what is read.
+    conversation = call(key, "GET", "conversations/<path:session_id>", ours).json()
+    for door, methods in DOORS.items():
+        for method in methods:
+            call(key, method, door, theirs, f"?application={theirs.ids['slug']}")
+
+    assert read | {"conversations/<path:session_id>": 404} == dict.fromkeys(read, 404)
+    assert conversation["session_id"] == "s"
+    assert state(theirs) == before
+
+
+def test_an_organization_named_in_body_header_or_query_is_ignored(ours: House, theirs: House) -> None:
+    key, before = make_key(ours.organization, "ingest"), state(theirs)
+    named = {"organization": "theirs", "organization_id": theirs.organization.id}
+
+    answer = Client().post(
+        f"/api/v1/logs?application=named&organization=theirs&organization_id={theirs.organization.id}",
+        {"records": [{**LINE, **named, "metadata": named}], **named},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {key}", "X-Organization": "theirs", "X-Forwarded-Host": "theirs"},
+    )
+
+    assert answer.status_code == 202
+    assert state(theirs) == before
+    with tenant(ours.organization.id):
+        assert Batch.objects.filter(application__slug="named").count() == 1
+
+
+def test_a_key_of_one_application_sees_no_other(ours: House) -> None:
+    other = make_application(ours.organization, "other")
+    key = make_key(ours.organization, *SCOPES, application=other)
+    with tenant(ours.organization.id):
+        before = list(Application.objects.filter(slug="ours-app").values())
+
+    opened = {
+        (door, method): answer.status_code
+        for door, method, answer in calls(key, ours)
+        if "<" in door and answer.status_code not in (403, 404)
+    }
+
+    assert opened == {}
+    with tenant(ours.organization.id):
+        assert list(Application.objects.filter(slug="ours-app").values()) == before
+
+
+def test_every_refusal_is_a_problem_with_a_code_and_the_requests_id(ours: House) -> None:
+    answers = [answer for key in ("", make_key(ours.organization, "reports")) for _, _, answer in calls(key, ours)]
+
+    assert {answer.headers["Content-Type"] for answer in answers} == {"application/problem+json"}
+    assert all(answer.json()["code"] and answer.json()["request_id"] for answer in answers)
