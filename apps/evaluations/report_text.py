@@ -42,6 +42,8 @@ def render(report: dict[str, Any], *, title: str) -> str:
         lines += _seed(report["seed_compatible"])
     else:
         lines.append("Compared with promptfoo's counting: --seed-compatible     JSON: --format json")
+    where = f"--org {report['organization']} --app {report['application']}"
+    lines.append(f"Rows behind a number: flywheel rows short_replies {where}")
     return "\n".join(lines)
 
 

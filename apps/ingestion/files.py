@@ -42,18 +42,20 @@ def find_files(paths: Sequence[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for given in paths:
         path = Path(given)
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and p.name.endswith(ENDINGS))
-            if not inside:
-                raise UnreadableInput(f"{given}: no log files in this directory ({', '.join(ENDINGS[:3])}, …)")
-            found.update(dict.fromkeys(inside))
-        elif path.exists():
-            found[path] = None
-        elif matches := sorted(Path(match) for match in glob.glob(given, recursive=True)):
-            found.update(dict.fromkeys(match for match in matches if match.is_file()))
-        else:
+        meant = [path] if path.exists() else sorted(Path(match) for match in glob.glob(given, recursive=True))
+        if not meant:
             raise UnreadableInput(f"{given}: no such file")
+        inside = [file for each in meant for file in _files_of(each)]
+        if not inside:
+            raise UnreadableInput(f"{given}: no log files in this directory ({', '.join(ENDINGS[:3])}, …)")
+        found.update(dict.fromkeys(inside))
     return list(found)
+
+
+def _files_of(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.is_file() and p.name.endswith(ENDINGS))
+    return [path]
 
 
 def read_pieces(path: Path) -> Iterator[Piece]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from flywheel.cli.arguments import slug
 from flywheel.cli.django_setup import start_django
+from flywheel.cli.progress import Progress
 from flywheel.embedded import Environment, prepare
 from flywheel.embedded.supervisor import WORKERS, Child, product_children, provision
 
@@ -32,8 +36,8 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
     """Describe the subcommand."""
     parser: argparse.ArgumentParser = subparsers.add_parser("analyze", help="analyze log files and print a report")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files, directories or globs of logs")
-    parser.add_argument("--org", default="local", help="organization to keep them in (default: local)")
-    parser.add_argument("--app", default="", help="application to keep them in (default: one of their own)")
+    parser.add_argument("--org", type=slug, default="local", help="organization to keep them in (default: local)")
+    parser.add_argument("--app", type=slug, help="application to keep them in (default: one of their own)")
     parser.add_argument(
         "--suite", action="append", choices=sorted(_SECTIONS), metavar="NAME",
         help=f"report only this analysis, repeatable: {', '.join(_SECTIONS)}",
@@ -47,8 +51,9 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
 
 @dataclass
 class Captured:
-    """What became of the files' lines."""
+    """What became of the files' lines. ``unreadable`` says of each file that was left out why."""
 
+    unreadable: list[str] = field(default_factory=list)
     batches: list[str] = field(default_factory=list)
     sessions: set[str] = field(default_factory=set)
     rejected: list[dict[str, Any]] = field(default_factory=list)
@@ -61,46 +66,69 @@ def run(options: argparse.Namespace) -> int:
     """Capture, analyze, report. Exit 2 when there is nothing readable, 100 when --fail-on holds."""
     from apps.evaluations.domain.expressions import BadExpression, parse
     from apps.evaluations.domain.registry import REGISTRY
-    from apps.ingestion.files import UnreadableInput, find_files, read_pieces
+    from apps.ingestion.files import UnreadableInput, find_files
 
     try:
         condition = parse(options.fail_on, metrics=frozenset(REGISTRY)) if options.fail_on is not None else None
     except BadExpression as error:
         print(f"flywheel: --fail-on: {error}", file=sys.stderr)
         return BAD_INPUT
-    try:
-        files = find_files(options.paths)
-        for file in files:
-            next(read_pieces(file))
-    except UnreadableInput as error:
-        print(f"flywheel: {error}", file=sys.stderr)
+    if options.output and not _is_writable(options.output):
+        print(f"flywheel: --output: {options.output} cannot be written", file=sys.stderr)
         return BAD_INPUT
-    with prepare(options.data_dir) as environment:
-        if not environment.attached:
-            provision(environment.variables)
-        start_django(environment)
-        workers = [] if environment.web_url else _start_workers(environment, options.data_dir)
-        try:
-            report = _analyze(files, options)
-        except UnreadableInput as error:
-            print(f"flywheel: {error}", file=sys.stderr)
-            return BAD_INPUT
-        finally:
-            for worker in workers:
-                worker.ask_to_stop()
-            for worker in workers:
-                worker.make_stop(time.monotonic() + 5)
+    captured = Captured()
+    try:
+        files = _readable(find_files(options.paths), captured)
+        with prepare(options.data_dir) as environment:
+            if not environment.attached:
+                provision(environment.variables)
+            start_django(environment)
+            workers = [] if environment.web_url else _start_workers(environment, options.data_dir)
+            try:
+                report, everything = _analyze(files, captured, options)
+            finally:
+                for worker in workers:
+                    worker.ask_to_stop()
+                for worker in workers:
+                    worker.make_stop(time.monotonic() + 5)
+    except UnreadableInput as error:
+        for line in str(error).splitlines():
+            print(f"flywheel: {line}", file=sys.stderr)
+        return BAD_INPUT
+    for line in captured.unreadable:
+        print(f"flywheel: left out: {line}", file=sys.stderr)
     _write(report, options)
-    return _judge(report, condition, options)
+    return _judge(everything, condition, options) or (BAD_INPUT if captured.unreadable else 0)
 
 
-def _judge(report: dict[str, Any], condition: Any, options: argparse.Namespace) -> int:
+def _is_writable(path: Path) -> bool:
+    folder = path.absolute().parent
+    return not path.is_dir() and folder.is_dir() and os.access(path if path.exists() else folder, os.W_OK)
+
+
+def _readable(files: list[Path], captured: Captured) -> list[Path]:
+    """Return the files that can be opened and hold something. Raises UnreadableInput when none does."""
+    from apps.ingestion.files import UnreadableInput, read_pieces
+
+    found = []
+    for file in files:
+        try:
+            next(read_pieces(file))
+            found.append(file)
+        except UnreadableInput as error:
+            captured.unreadable.append(str(error))
+    if not found:
+        raise UnreadableInput("\n".join(captured.unreadable))
+    return found
+
+
+def _judge(metrics: dict[str, Any], condition: Any, options: argparse.Namespace) -> int:
     from apps.evaluations.domain.expressions import evaluate, metrics_in
     from apps.evaluations.domain.registry import read_all
 
     if condition is None:
         return 0
-    values = read_all({**report["metrics"], "conversations": report["totals"]["conversations"]})
+    values = read_all(metrics)
     told = ", ".join(
         f"{name} {'unknown' if values[name] is None else format(values[name], 'g')}"
         for name in sorted(metrics_in(condition))
@@ -119,21 +147,28 @@ def _start_workers(environment: Environment, data_dir: Path) -> list[Child]:
     return workers
 
 
-def _analyze(files: list[Path], options: argparse.Namespace) -> dict[str, Any]:
+def _analyze(
+    files: list[Path], captured: Captured, options: argparse.Namespace
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the report, and all metrics whatever it shows. Raises UnreadableInput when no line was readable."""
     from apps.organizations import services
     from apps.platform import clock
 
     at = clock.wall()
     organization = services.ensure_organization(slug=options.org, at=at)
-    slug = options.app or f"files-{_digest(files)}"
-    application = services.ensure_application(organization_id=organization.id, slug=slug, at=at)
-    began = time.monotonic()
-    captured = _capture(files, organization, application.id)
-    captured.seconds["capture"] = round(time.monotonic() - began, 2)
-    began = time.monotonic()
-    totals = _wait(captured, organization.id)
-    captured.seconds["analyze"] = round(time.monotonic() - began, 2)
-    return _report(captured, totals, organization, application.id, options)
+    name = options.app or f"files-{_digest(files)}"
+    application = services.ensure_application(organization_id=organization.id, slug=name, at=at)
+    progress = Progress()
+    try:
+        began = time.monotonic()
+        _capture(files, captured, organization, application.id, progress)
+        captured.seconds["capture"] = round(time.monotonic() - began, 2)
+        began = time.monotonic()
+        totals = _wait(captured, organization.id, progress)
+        captured.seconds["analyze"] = round(time.monotonic() - began, 2)
+    finally:
+        progress.clear()
+    return _report(captured, totals, organization, application, options)
 
 
 def _digest(files: list[Path]) -> str:
@@ -144,40 +179,56 @@ def _digest(files: list[Path]) -> str:
     return digest.hexdigest()[:12]
 
 
-def _capture(files: list[Path], organization: Any, application_id: int) -> Captured:
+def _capture(files: list[Path], captured: Captured, organization: Any, application_id: int, progress: Progress) -> None:
+    from apps.ingestion.files import UnreadableInput
+
+    total = sum(file.stat().st_size for file in files)
+    done = 0
+    for file in files:
+        before = len(captured.batches)
+        try:
+            for size in _capture_file(file, captured, organization, application_id):
+                done += size
+                progress.show("capture", done, total)
+        except UnreadableInput as error:
+            captured.unreadable.append(str(error))
+            continue
+        if len(captured.batches) == before:
+            mine = [r for r in captured.rejected if r["file"] == file.name]
+            first = mine[0] if mine else {"line": 1, "detail": "nothing in it"}
+            captured.unreadable.append(f"{file}: no line could be read; line {first['line']}: {first['detail']}")
+    if not captured.batches:
+        raise UnreadableInput("\n".join(captured.unreadable))
+
+
+def _capture_file(file: Path, captured: Captured, organization: Any, application_id: int) -> Iterator[int]:
+    """Accept a file push by push; yield the bytes of each. Raises UnreadableInput; what was accepted before stays."""
     from apps.ingestion.domain.formats import UnreadableBody
     from apps.ingestion.files import UnreadableInput, read_pieces
     from apps.ingestion.services.accepting import accept
     from apps.platform import clock
 
-    captured = Captured()
-    for file in files:
-        readable = False
-        for piece in read_pieces(file):
-            try:
-                result = accept(
-                    piece.body, organization=organization, application_id=application_id, at=clock.now(organization),
-                    source=file.name,
-                )  # fmt: skip
-            except UnreadableBody as error:
-                raise UnreadableInput(f"{file}: {error}") from error
-            shift = piece.first_line - 1
-            captured.lines += result.accepted
-            captured.sessions |= result.sessions
-            captured.rejected += [{**r, "file": file.name, "line": r["line"] + shift} for r in result.rejected]
-            for warning in result.warnings:
-                known = captured.warnings.setdefault(warning["code"], {**warning, "count": 0})
-                known["count"] += warning["count"]
-            if result.batch_id is not None:
-                readable = True
-                captured.batches.append(result.batch_id)
-        if not readable:
-            first = captured.rejected[0] if captured.rejected else {"line": 1, "detail": "nothing in it"}
-            raise UnreadableInput(f"{file}: no line could be read; line {first['line']}: {first['detail']}")
-    return captured
+    for piece in read_pieces(file):
+        try:
+            result = accept(
+                piece.body, organization=organization, application_id=application_id, at=clock.now(organization),
+                source=file.name,
+            )  # fmt: skip
+        except UnreadableBody as error:
+            raise UnreadableInput(f"{file}: {error}") from error
+        shift = piece.first_line - 1
+        captured.lines += result.accepted
+        captured.sessions |= result.sessions
+        captured.rejected += [{**r, "file": file.name, "line": r["line"] + shift} for r in result.rejected]
+        for warning in result.warnings:
+            known = captured.warnings.setdefault(warning["code"], {**warning, "count": 0})
+            known["count"] += warning["count"]
+        if result.batch_id is not None:
+            captured.batches.append(result.batch_id)
+        yield len(piece.body)
 
 
-def _wait(captured: Captured, organization_id: int) -> dict[str, int]:
+def _wait(captured: Captured, organization_id: int, progress: Progress) -> dict[str, int]:
     """Wait until every batch is analyzed. Raises TimeoutError when nothing moves for a minute."""
     from apps.ingestion.selectors import find_batch
     from apps.platform.tenancy import tenant
@@ -196,6 +247,7 @@ def _wait(captured: Captured, organization_id: int) -> dict[str, int]:
                 totals["messages"] += batch.messages
                 totals["duplicates"] += batch.duplicates
                 moved = time.monotonic()
+        progress.show("analyze", len(captured.batches) - len(waiting), len(captured.batches))
         if time.monotonic() - moved > _STALLED_S or time.monotonic() - started > _PATIENCE_S:
             raise TimeoutError("the workers made no progress; `flywheel doctor` may say why")
         time.sleep(0.05)
@@ -203,17 +255,20 @@ def _wait(captured: Captured, organization_id: int) -> dict[str, int]:
 
 
 def _report(
-    captured: Captured, totals: dict[str, int], organization: Any, application_id: int, options: argparse.Namespace
-) -> dict[str, Any]:
+    captured: Captured, totals: dict[str, int], organization: Any, application: Any, options: argparse.Namespace
+) -> tuple[dict[str, Any], dict[str, Any]]:
     from apps.evaluations.selectors import Filters, read_report
     from apps.platform.tenancy import tenant
 
-    filters = Filters(application_id=application_id, session_ids=tuple(sorted(captured.sessions)))
+    filters = Filters(application_id=application.id, session_ids=tuple(sorted(captured.sessions)))
     with tenant(organization.id):
         found = read_report(filters, currency=organization.currency, seed=options.seed_compatible)
     shown = {_SECTIONS[name] for name in options.suite or _SECTIONS}
-    metrics = found.pop("metrics")
+    everything = found.pop("metrics")
+    metrics = dict(everything)
     report = {
+        "organization": organization.slug,
+        "application": application.slug,
         "totals": {
             "conversations": metrics.pop("conversations"),
             "messages": metrics.pop("messages"),
@@ -224,12 +279,13 @@ def _report(
         "metrics": {key: value for key, value in metrics.items() if key in shown or key not in _SECTIONS.values()},
         **found,
         "rejected": captured.rejected,
+        "unreadable": captured.unreadable,
         "warnings": list(captured.warnings.values()),
     }
     for conversation in report["conversations"]:
         for section in set(_SECTIONS.values()) - shown:
             conversation.pop(section, None)
-    return report
+    return report, everything
 
 
 def _write(report: dict[str, Any], options: argparse.Namespace) -> None:

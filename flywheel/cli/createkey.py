@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from flywheel.cli.arguments import slug
 from flywheel.cli.django_setup import start_django
 from flywheel.embedded import prepare
 from flywheel.embedded.supervisor import provision
@@ -14,10 +15,10 @@ from flywheel.embedded.supervisor import provision
 def add(subparsers: Any) -> argparse.ArgumentParser:
     """Describe the subcommand."""
     parser: argparse.ArgumentParser = subparsers.add_parser("createkey", help="make an API key and print it")
-    parser.add_argument("--org", required=True, help="the organization's slug; made if it is missing")
+    parser.add_argument("--org", type=slug, required=True, help="the organization's slug; made if it is missing")
     parser.add_argument("--name", default="", help="the name of a missing organization (default: from its slug)")
     parser.add_argument("--sandbox", action="store_true", help="make a missing organization a sandbox")
-    parser.add_argument("--app", default="", help="bind the key to this application; made if it is missing")
+    parser.add_argument("--app", type=slug, help="bind the key to this application; made if it is missing")
     parser.add_argument("--scope", action="append", required=True, help="repeat for several")
     return parser
 

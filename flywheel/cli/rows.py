@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from flywheel.cli.arguments import slug
 from flywheel.cli.django_setup import start_django
 from flywheel.embedded import prepare
 from flywheel.embedded.supervisor import provision
@@ -40,8 +41,8 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
     """Describe the subcommand."""
     parser: argparse.ArgumentParser = subparsers.add_parser("rows", help="list the conversations behind a number")
     parser.add_argument("metric", choices=sorted(FILTERS), metavar="METRIC", help=", ".join(sorted(FILTERS)))
-    parser.add_argument("--org", default="local")
-    parser.add_argument("--app", default="")
+    parser.add_argument("--org", type=slug, default="local")
+    parser.add_argument("--app", type=slug)
     for name in _FILTERS:
         parser.add_argument(f"--{name.replace('_', '-')}", default="")
     parser.add_argument("--limit", type=int, default=50)
