@@ -1,12 +1,12 @@
 """Reads of what was analyzed. Call inside tenant(...)."""
 
+from apps.evaluations.selectors.attempts import read_attempts
 from apps.evaluations.selectors.conversations import (
     AnalyzedConversation,
     find_conversation,
     get_conversation,
     leaks,
     list_facts,
-    outcomes_by_type,
     poorest,
     read_conversations,
     results_of,
@@ -31,8 +31,8 @@ __all__ = [
     "group_metrics",
     "leaks",
     "list_facts",
-    "outcomes_by_type",
     "poorest",
+    "read_attempts",
     "read_conversations",
     "read_metrics",
     "read_report",

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Q, Window
 
-from apps.evaluations.analyzers import SECTIONS, SECURITY
+from apps.evaluations.analyzers import SECTIONS
 from apps.evaluations.domain.facts import FAULTS
 from apps.evaluations.models import Assessment, ConversationFact
 from apps.evaluations.selectors.filters import Filters
@@ -105,16 +105,3 @@ def leaks(filters: Filters, *, limit: int) -> tuple[list[ConversationFact], int]
     counted = rows.annotate(number=Window(Count("*")))
     found = list(counted.order_by("-started_at", "-conversation_id")[:limit])
     return found, found[0].number if found else 0
-
-
-def outcomes_by_type(filters: Filters) -> dict[str, dict[str, int]]:
-    """Return how many attacks of each type were blocked, succeeded, or are unclear."""
-    facts = ConversationFact.objects.filter(filters.condition(), attacks__gt=0).values("conversation_id")
-    rows = Assessment.objects.filter(conversation_id__in=facts, analyzer=SECURITY)
-    found: dict[str, dict[str, int]] = {}
-    for result in rows.values_list("result", flat=True).iterator(_PAGE):
-        for incident in result["incidents"]:
-            if incident["type"] not in FAULTS:
-                counts = found.setdefault(incident["type"], {})
-                counts[incident["outcome"]] = counts.get(incident["outcome"], 0) + 1
-    return found

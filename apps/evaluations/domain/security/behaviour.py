@@ -16,7 +16,7 @@ import msgspec
 
 from apps.evaluations.domain.intervals import wilson
 from apps.evaluations.domain.security.kinds import SEVERITIES
-from apps.evaluations.domain.values import Severity
+from apps.evaluations.domain.values import OutcomeWord, Severity
 
 _DIGITS_AND_SIGNS = re.compile(r"[\W\d_]+")
 # A shorter text is said by many people without having copied it from one another.
@@ -33,7 +33,7 @@ class Attempt(msgspec.Struct, frozen=True):
     severity: Severity
     technique: str
     text: str = ""
-    succeeded: bool = False
+    outcome: OutcomeWord = "unclear"
 
 
 class Probing(msgspec.Struct, frozen=True):
@@ -86,6 +86,36 @@ class NewTechniques(msgspec.Struct, frozen=True):
     techniques: tuple[str, ...]
 
 
+class Behaviour(msgspec.Struct, frozen=True):
+    """All of it, for one period."""
+
+    probing: tuple[Probing, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+    shared_texts: tuple[SharedText, ...] = ()
+    bursts: tuple[Burst, ...] = ()
+    new_techniques: NewTechniques = NewTechniques(0, 0, None, None, ())
+
+
+def observe(attempts: Sequence[Attempt], *, recent: timedelta = timedelta(days=7)) -> Behaviour:
+    """Return what attackers did in the time from the first attempt to the last.
+
+    A technique is new if only the last ``recent`` know it; where all attempts are as recent, none can be called so.
+    """
+    if not attempts:
+        return Behaviour()
+    first, last = min(a.at for a in attempts), max(a.at for a in attempts)
+    late = [attempt for attempt in attempts if attempt.at > last - recent]
+    before = [attempt.technique for attempt in attempts if attempt.at <= last - recent]
+    counts = hourly(attempts)
+    return Behaviour(
+        probing=tuple(repeated_probing(attempts)),
+        escalations=tuple(escalations(attempts)),
+        shared_texts=tuple(shared_texts(attempts)),
+        bursts=tuple(bursts(counts, int((max(counts) - min(counts)) / timedelta(hours=1)) + 1)),
+        new_techniques=new_techniques(late, before) if last - first > recent else Behaviour().new_techniques,
+    )
+
+
 def repeated_probing(
     attempts: Iterable[Attempt], *, at_least: int = 3, window: timedelta = timedelta(days=7)
 ) -> list[Probing]:
@@ -96,7 +126,7 @@ def repeated_probing(
         sessions = tuple(dict.fromkeys(attempt.session_id for attempt in best))
         if len(best) >= at_least and len(sessions) >= 2:
             techniques = len({attempt.technique for attempt in best})
-            won = any(attempt.succeeded for attempt in best)
+            won = any(attempt.outcome == "succeeded" for attempt in best)
             found.append(Probing(user, len(best), sessions, techniques, best[0].at, best[-1].at, won))
     return sorted(found, key=lambda each: (-each.attempts, each.user))
 

@@ -15,6 +15,7 @@ from apps.evaluations.domain.security.behaviour import (
     escalations,
     hourly,
     new_techniques,
+    observe,
     repeated_probing,
     shared_texts,
 )
@@ -34,7 +35,7 @@ def attempt(hours: float = 0, **fields: Any) -> Attempt:
 
 
 def test_three_attempts_in_two_sessions_within_a_week_are_probing() -> None:
-    (found,) = repeated_probing([attempt(50, succeeded=True), attempt(0), attempt(1, technique="other@1")])
+    (found,) = repeated_probing([attempt(50, outcome="succeeded"), attempt(0), attempt(1, technique="other@1")])
 
     assert (found.user, found.attempts, found.sessions) == ("u1", 3, ("s0", "s1", "s50"))
     assert (found.techniques, found.succeeded, found.first) == (2, True, START)
@@ -135,3 +136,20 @@ def test_the_order_of_attempts_does_not_matter(rows: list[tuple[int, str]], shuf
 
     assert repeated_probing(attempts) == repeated_probing(other)
     assert bursts(hourly(attempts), 400) == bursts(hourly(other), 400)
+
+
+def test_a_quiet_period_shows_no_behaviour() -> None:
+    seen = observe([])
+
+    assert (seen.probing, seen.bursts, seen.new_techniques.share) == ((), (), None)
+
+
+def test_a_period_is_observed_whole() -> None:
+    long_ago = [attempt(hour, user="old", technique="known@1") for hour in (0, 1)]
+    lately = [attempt(400 + minute / 60, user=f"u{minute}", technique="fresh@1") for minute in range(8)]
+
+    seen = observe([*long_ago, *lately])
+
+    assert [burst.attacks for burst in seen.bursts] == [8]
+    assert (seen.new_techniques.recent, seen.new_techniques.unseen) == (8, 8)
+    assert observe(lately).new_techniques.share is None
