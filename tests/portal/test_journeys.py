@@ -14,10 +14,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from apps.evaluations.models import EvaluationRun
-from apps.ingestion.models import Batch
+from apps.ingestion.models import Batch, Conversation
+from apps.ingestion.services import storing
 from apps.organizations.models import Membership, Organization
 from apps.platform.tenancy import tenant
-from tests.factories import PASSWORD, make_application, make_organization
+from tests.factories import PASSWORD, make_application, make_key, make_organization
 from tests.portal.browser import Watched
 from tests.portal.world import capture, make_member, session_of, work_off, work_off_run
 
@@ -162,6 +163,23 @@ def test_a_run_is_started_and_watched_until_it_is_done(open_browser: Open) -> No
 
     expect(analyst.page.locator("#fw-run")).to_contain_text("finished")
     expect(analyst.page.locator("main")).to_contain_text("Attacked")
+
+
+def test_a_conversation_being_analyzed_shows_its_findings_when_they_come(open_browser: Open) -> None:
+    organization = make_organization("acme", name="Acme")
+    reader = open_browser()
+    reader.sign_in(session_of(make_member(organization, "viewer")))
+    batch_id = push(reader.origin, make_key(organization, "ingest"), attack())
+    storing.store_batch(organization_id=organization.id, batch_id=batch_id)
+    with tenant(organization.id):
+        captured = Conversation.objects.get()
+
+    reader.go(f"/conversations/{captured.id}/")
+    expect(reader.page.locator("main")).to_contain_text("Captured, not yet analyzed")
+    work_off(organization, batch_id)
+
+    expect(reader.page.get_by_label("Assessment")).to_contain_text("blocked")
+    expect(reader.page.locator("#main")).to_have_count(1)
 
 
 def test_the_keyboard_and_the_theme_work_without_a_mouse(open_browser: Open) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.views.defaults import server_error
 
 from apps.ingestion.models import Batch, Conversation
 from apps.organizations.models import AuditEvent, Membership
@@ -79,6 +80,13 @@ def test_what_is_not_there_is_404_in_the_portals_own_words(world: World, page: s
 
     assert answer.status_code == 404
     assert "There is nothing at this address" in answer.text
+
+
+def test_a_fault_of_ours_has_a_page_that_needs_nothing_else_to_work(rf: RequestFactory) -> None:
+    answer = server_error(rf.get("/"))
+
+    assert answer.status_code == 500
+    assert "Something broke on our side" in answer.text
 
 
 def test_signed_out_readers_are_sent_to_sign_in_and_back(world: World) -> None:
