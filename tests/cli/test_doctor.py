@@ -32,6 +32,7 @@ def test_servers_that_answer_are_healthy(tmp_path: Path, django_db_setup: None) 
 
 def test_a_role_that_bypasses_row_security_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", admin_url())
+    monkeypatch.delenv("MIGRATION_DATABASE_URL")
 
     check = found(tmp_path)["run role"]
 
@@ -60,7 +61,8 @@ def test_servers_that_do_not_answer_are_named_without_their_passwords(
     assert "hush" not in str(checks)
 
 
-def test_a_product_that_does_not_answer_is_pointed_at(tmp_path: Path) -> None:
+def test_a_product_that_does_not_answer_is_pointed_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL")
     (tmp_path / "running.json").write_text(json.dumps({"web_url": f"http://127.0.0.1:{free_port()}"}))
 
     check = found(tmp_path)["running"]
