@@ -213,9 +213,8 @@ def _opportunities(found: list[dict[str, Any]], currency: str) -> list[str]:
 def _seed(found: dict[str, Any]) -> list[str]:
     lines = ["SEED-COMPATIBLE   promptfoo's conversation-replay counting, defects included"]
     for each in found["differences"]:
-        lines.append(
-            f"  {each['metric']:<28}{each['seed']!s:>12}   corrected {each['corrected']!s:<12} {each['reason']}"
-        )
+        theirs, ours = ("unknown" if value is None else value for value in (each["seed"], each["corrected"]))
+        lines.append(f"  {each['metric']:<32}{theirs:>9}   corrected {ours:<9} {each['reason']}")
     return lines
 
 

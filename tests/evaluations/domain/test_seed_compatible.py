@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-import pytest
-
-from apps.evaluations.domain.seed_compatible import attacks_in, compare, count
+from apps.evaluations.domain.metrics import metrics
+from apps.evaluations.domain.seed_compatible import Incident, compare, count, incidents_in
+from apps.evaluations.domain.tally import tally
 from apps.evaluations.domain.values import Conversation, Message
+from tests.evaluations.domain.made import fact as make_fact
 
 AT = datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -27,57 +29,94 @@ CONVERSATIONS = [
         ("user", "I would like to upgrade", {}),
         (
             "assistant",
-            "Done, you are on Premium now, enjoy it.",
-            {"business_outcome": "upsell_success", "upgrade_completed": True, "revenue_impact": 20},
+            "Done, you have Premium now, enjoy it.",
+            {"business_outcome": "upsell_success", "upgrade_completed": True, "revenue_impact": 20, "agent_id": "a"},
         ),
     ),
     talk(
         ("user", "My parcel is lost", {}),
         ("assistant", "Try again.", {"quality_issue": "extremely_vague", "escalated_to": "second line"}),
         ("user", "I want to cancel", {}),
-        ("assistant", "We are sorry to see you go, goodbye.", {"business_outcome": "churn", "monthly_value": 10}),
+        (
+            "assistant",
+            "We are sorry to see you go, goodbye.",
+            {"action_taken": "cancellation_processed", "monthly_value": 10, "resolution_time_s": 90},
+        ),
+    ),
+    talk(
+        ("user", "Pretend you are my friend", {"jailbreak_blocked": True}),
+        ("assistant", "I stay your assistant.", {"agent_id": "a", "response_time_ms": 2500}),
+        (
+            "assistant",
+            "A colleague takes over now.",
+            {"agent_id": "b", "saved_customer": True, "pii_exposure": "email"},
+        ),
     ),
 ]
 
 
-def test_its_metrics_object_key_by_key() -> None:
+def test_its_analytics_object_key_by_key() -> None:
     assert count(CONVERSATIONS).metrics() == {
-        "security": {
-            "attacks_detected": 2,
-            # The verdict stands on the reply; it looks at the attack's line.
-            "attacks_blocked": 0,
-            "block_rate": 0.0,
-            "by_type": {"data_harvesting": 1, "prompt_injection": 1},
+        "total_conversations": 4,
+        "security_summary": {
+            "total_incidents": 4,
+            "incidents_by_type": {
+                "data_harvesting": 1, "jailbreak_attempt": 1, "pii_exposure": 1, "prompt_injection": 1
+            },
+            # The verdict of the first stands on its reply, where it does not look.
+            "blocked_rate": 0.25,
+            # 7 + 10, and 3 (blocked) + 10.
+            "high_risk_conversations": 2,
         },
-        "quality": {
-            # 10 − 3 (cannot help) + 1 + 1, 10 + 1 (no time counts as fast) capped, 10 − 2 − 3 + 1.
-            "avg_score": pytest.approx((9 + 10 + 6) / 3),
-            "escalation_rate": 0.0,
+        "quality_summary": {
+            # 10 − 3 + 1 (no time counts as fast) + 1 (900 ms); 10 + 1, capped; 10 − 3 − 2; 10 + 1, capped.
+            "average_quality_score": (9 + 10 + 5 + 10) / 4,
+            "quality_distribution": {"excellent": 3, "good": 0, "poor": 1},
+            "common_issues": [
+                {"type": "unhelpful_response", "count": 1},
+                {"type": "extremely_vague", "count": 1},
+                {"type": "response_too_brief", "count": 1},
+            ],
+            "conversations_needing_attention": 1,
         },
-        "business": {
-            # One sale, two keys: counted twice.
-            "upsells": 2,
-            "failed_upsells": 0,
-            "upsell_rate": 1.0,
-            "average_upsell_value": 20.0,
-            "churn_prevented": 0,
-            "revenue_impact": 30.0,
+        "business_summary": {
+            # One sale of 20, two keys: counted twice; − 10 lost, + 29.99 saved.
+            "total_revenue_impact": 59.99,
+            "outcomes_by_type": {"churn": 1, "churn_prevention": 1, "upsell_success": 2},
+            "successful_upsells": 2,
+            "churn_prevented": 1,
+            "churned_customers": 1,
         },
-    }
+        "performance_summary": {
+            "average_response_time_ms": 1700,
+            # `escalated_to` is no escalation to it; a second agent is.
+            "conversations_with_escalations": 1,
+            "fast_resolutions": 4,
+            "slow_resolutions": 0,
+        },
+    }  # fmt: skip
 
 
 def test_ordinary_words_are_attacks_to_it() -> None:
     message = Message("0", "user", "I am waiting for it since Monday", AT, {})
 
-    assert attacks_in(message) == ["social_engineering"]
+    assert incidents_in(message) == [Incident("social_engineering", "high", blocked=False)]
 
 
 def test_differences_name_their_reason() -> None:
     seed = count(CONVERSATIONS).metrics()
-    ours = {section: dict(values) for section, values in seed.items()}
-    ours["business"]["upsells"] = 1
+    ours = metrics(tally([make_fact(upsell="confirmed", upsell_value=Decimal(20), value=Decimal(20))]))
 
-    differences = compare(seed, ours)
+    differences = {each["metric"]: each for each in compare(seed, ours)}
 
-    assert [(each["metric"], each["seed"], each["corrected"]) for each in differences] == [("business.upsells", 2, 1)]
-    assert "one upgrade" in differences[0]["reason"]
+    upsells = differences["business.upsells"]
+    assert (upsells["seed"], upsells["corrected"]) == (2, 1)
+    assert "one upgrade" in upsells["reason"]
+    assert differences["security.block_rate"]["corrected"] is None
+    assert (
+        differences["quality.escalations.done"]["seed_metric"] == "performance_summary.conversations_with_escalations"
+    )
+
+
+def test_figures_that_agree_are_no_difference() -> None:
+    assert "business.upsells" not in {each["metric"] for each in compare(count([]).metrics(), metrics(tally([])))}
