@@ -10,6 +10,8 @@ from flywheel.openapi import OpenApiView
 
 urlpatterns = [
     path("logs", ingestion.LogsView.as_view()),
+    path("batches", ingestion.BatchesView.as_view()),
+    path("batches/<str:batch_id>/retry", ingestion.RetryBatchView.as_view()),
     path("batches/<str:batch_id>", ingestion.BatchView.as_view()),
     path("outcomes", ingestion.OutcomesView.as_view()),
     path("applications/<slug:slug>/profile", organizations.ProfileView.as_view()),

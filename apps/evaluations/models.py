@@ -94,6 +94,8 @@ class ConversationFact(TenantModel):
 
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     conversation_id = models.BigIntegerField()
+    # The server's date of first capture: what the fact's own 400 days count from.
+    captured_on = models.DateField(null=True)
     session_id = models.TextField()
     started_at = models.DateTimeField()
     day = models.DateField()

@@ -14,4 +14,5 @@ def store_batch(*, organization_id: int, key: str) -> None:
         organization_id=organization_id,
         key=key,
         work=lambda: storing.store_batch(organization_id=organization_id, batch_id=key),
+        on_parked=lambda: storing.mark_failed(organization_id=organization_id, batch_id=key),
     )

@@ -105,11 +105,19 @@ def _claim(kind: str, organization_id: int, key: str, at: datetime) -> WorkItem 
         return item
 
 
-def perform(kind: str, *, organization_id: int, key: str, work: Callable[[], None]) -> bool:
+def perform(
+    kind: str,
+    *,
+    organization_id: int,
+    key: str,
+    work: Callable[[], None],
+    on_parked: Callable[[], None] | None = None,
+) -> bool:
     """Claim and run one piece of work; return whether it was run here.
 
     A failure waits 2, 4, 8 … seconds and is tried again; after MAX_ATTEMPTS it is parked with its reason, and a
-    person may have it tried again. The exception is logged, not raised: the row tells what happened.
+    person may have it tried again; ``on_parked`` then says so where people look. The exception is logged, not raised:
+    the row tells what happened.
     """
     item = _claim(kind, organization_id, key, clock.wall())
     if item is None:
@@ -125,8 +133,11 @@ def perform(kind: str, *, organization_id: int, key: str, work: Callable[[], Non
             lease_until=None,
             lease_token="",
             due_at=clock.wall() + timedelta(seconds=2**item.attempts),
-            parked_reason=f"{type(error).__name__}: {error}"[:2000] if parked else "",
+            # The message of an exception may quote what was being worked on; its type and the log say enough.
+            parked_reason=f"{type(error).__name__} after {item.attempts} attempts; see the log" if parked else "",
         )
+        if parked and on_parked is not None:
+            on_parked()
         return True
     if not mine.filter(again=False).delete()[0]:
         # Asked for again meanwhile, perhaps for later and by the work itself; what is due later the tick finds.
@@ -160,5 +171,5 @@ def retry_parked(*, organization_id: int, kind: str, key: str) -> bool:
     found = WorkItem.objects.filter(organization_id=organization_id, kind=kind, key=key).exclude(parked_reason="")
     if not found.update(parked_reason="", attempts=0, due_at=at):
         return False
-    send_hint(kind, organization_id=organization_id, key=key)
+    transaction.on_commit(lambda: send_hint(kind, organization_id=organization_id, key=key))
     return True

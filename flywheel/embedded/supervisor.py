@@ -21,6 +21,7 @@ from flywheel.embedded.process import die_with_parent, undisturbed
 
 READY_WITHIN_S = 60
 STOP_WITHIN_S = 12
+MAINTAIN_EVERY_S = 6 * 3600
 WORKERS = ("worker", "analyst")
 _LARGEST_LOG = 20 * 1024 * 1024
 
@@ -168,6 +169,7 @@ class Supervisor:
     children: list[Child]
     data_dir: Path
     url: str
+    maintained_at: float = field(default_factory=time.monotonic)
 
     def start(self) -> None:
         """Start every child and wait until the web process answers."""
@@ -179,8 +181,14 @@ class Supervisor:
         wait_until_ready(self.url, self.children[0])
 
     def keep_alive(self) -> None:
-        """Restart what has died, services first."""
+        """Restart what has died, services first; maintain the database every six hours."""
         self.environment.restart_dead()
+        if time.monotonic() - self.maintained_at > MAINTAIN_EVERY_S:
+            self.maintained_at = time.monotonic()
+            # Not waited for: it works in small steps beside everything else, and tomorrow is another day.
+            Child("maintain", [sys.executable, "manage.py", "maintain"]).start(
+                self.environment.variables, self.data_dir / "logs"
+            )
         for child in self.children:
             variables = dict(self.environment.variables)
             if child.name != "web":

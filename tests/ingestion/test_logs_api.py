@@ -9,9 +9,13 @@ import zstandard
 from django.test import Client
 
 from apps.evaluations.services import assessing
+from apps.ingestion.api import views
 from apps.ingestion.models import Batch, Conversation, Message
 from apps.ingestion.services import storing
+from apps.ingestion.tasks import store_batch as store_task
 from apps.organizations.models import Organization
+from apps.platform import clock, work
+from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
 from tests.factories import make_application, make_key, make_organization
 
@@ -264,3 +268,53 @@ def test_the_openapi_description_names_every_endpoint() -> None:
     document = Client().get("/api/v1/openapi.json").json()
 
     assert {"/api/v1/logs", "/api/v1/metrics", "/api/v1/conversations"} <= set(document["paths"])
+
+
+def test_a_batch_that_cannot_be_stored_says_failed_and_is_stored_when_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    organization = make_organization()
+    key = make_key(organization)
+    batch_id = push(key, line()).json()["batch_id"]
+    decode = storing.decode_payload
+
+    def fail(payload: bytes) -> Any:
+        raise RuntimeError("words of a customer")
+
+    monkeypatch.setattr(storing, "decode_payload", fail)
+    for _ in range(work.MAX_ATTEMPTS):
+        WorkItem.objects.filter(key=batch_id).update(due_at=clock.wall())
+        store_task(organization_id=organization.id, key=batch_id)
+    failed = Client().get(f"/api/v1/batches/{batch_id}", headers={"Authorization": f"Bearer {key}"}).json()
+    reason = WorkItem.objects.get(key=batch_id).parked_reason
+    monkeypatch.setattr(storing, "decode_payload", decode)
+    headers = {"Authorization": f"Bearer {key}"}
+    retried = Client().post(f"/api/v1/batches/{batch_id}/retry", headers=headers)
+    again = Client().post(f"/api/v1/batches/{batch_id}/retry", headers=headers)
+    stored = store(organization, batch_id)
+
+    assert failed["status"] == "failed"
+    assert reason == "RuntimeError after 5 attempts; see the log"
+    assert (retried.status_code, again.status_code) == (202, 409)
+    assert (stored["status"], stored["messages"]) == ("analyzed", 1)
+
+
+def test_batches_are_listed_newest_first_with_a_cursor_and_by_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    organization, stranger = make_organization(), make_organization()
+    key = make_key(organization)
+    ids = [push(key, line(session=f"s{n}")).json()["batch_id"] for n in range(3)]
+    store(organization, ids[0])
+    monkeypatch.setattr(views, "PAGE", 2)
+    headers = {"Authorization": f"Bearer {key}"}
+
+    first = Client().get("/api/v1/batches", headers=headers).json()
+    second = Client().get(first["next"], headers=headers).json()
+    pending = Client().get("/api/v1/batches?status=pending", headers=headers).json()
+    bad = Client().get("/api/v1/batches?status=lost", headers=headers)
+    others = Client().get("/api/v1/batches", headers={"Authorization": f"Bearer {make_key(stranger)}"}).json()
+
+    assert [row["batch_id"] for row in first["results"]] == [ids[2], ids[1]]
+    assert ([row["batch_id"] for row in second["results"]], second["next"]) == ([ids[0]], None)
+    assert {row["batch_id"] for row in pending["results"]} == set(ids[1:])
+    assert bad.status_code == 422
+    assert others["results"] == []

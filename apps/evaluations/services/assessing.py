@@ -37,7 +37,7 @@ CREATE TEMPORARY TABLE assessed (
     settles_at timestamptz
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE fact_made (
-    conversation_id bigint, content_version integer, session_id text, started_at timestamptz,
+    conversation_id bigint, content_version integer, captured_on date, session_id text, started_at timestamptz,
     day date, agent text, channel text, variant text, prompt_version text, model text, environment text, tags text[],
     unit_hash text, risk_score float8, attacks smallint, attacks_blocked smallint, attacks_succeeded smallint,
     attacks_unclear smallint, findings text[], quality_score float8, patterns text[], escalated boolean,
@@ -56,9 +56,9 @@ WHERE (excluded.content_version, excluded.analyzer_version::integer)
     >= (a.content_version, a.analyzer_version::integer)
 """
 _FACT_COLUMNS = (
-    "session_id, started_at, day, agent, channel, variant, prompt_version, model, environment, tags, unit_hash, "
-    "risk_score, attacks, attacks_blocked, attacks_succeeded, attacks_unclear, findings, quality_score, patterns, "
-    "escalated, resolution, upsell, churn, enterprise_lead, value, fact"
+    "captured_on, session_id, started_at, day, agent, channel, variant, prompt_version, model, environment, tags, "
+    "unit_hash, risk_score, attacks, attacks_blocked, attacks_succeeded, attacks_unclear, findings, quality_score, "
+    "patterns, escalated, resolution, upsell, churn, enterprise_lead, value, fact"
 )
 _WRITE_FACTS = f"""
 INSERT INTO evaluations_conversationfact (organization_id, application_id, conversation_id, {_FACT_COLUMNS})
@@ -230,9 +230,9 @@ def _json(value: object) -> str:
 def _fact_row(row: captured.Conversation, fact: Fact) -> tuple[object, ...]:
     findings = sorted({*fact.attack_types, *fact.faults})
     return (
-        row.id, row.content_version, row.session_id, row.started_at, fact.day, row.agent, row.channel, row.variant,
-        row.prompt_version, row.model, row.environment, row.tags, row.user_hash, fact.risk_score, fact.attacks,
-        fact.attacks_blocked, fact.attacks_succeeded, fact.attacks_unclear, findings, fact.quality_score,
+        row.id, row.content_version, row.captured_on, row.session_id, row.started_at, fact.day, row.agent, row.channel,
+        row.variant, row.prompt_version, row.model, row.environment, row.tags, row.user_hash, fact.risk_score,
+        fact.attacks, fact.attacks_blocked, fact.attacks_succeeded, fact.attacks_unclear, findings, fact.quality_score,
         list(fact.patterns), fact.escalation_done, fact.resolution, fact.upsell, fact.churn, fact.enterprise_lead,
         fact.value, _json(fact),
     )  # fmt: skip

@@ -37,11 +37,29 @@ def _card(text: str) -> bool:
     )
 
 
-def _iban(text: str) -> bool:
-    compact = "".join(text.split()).upper()
-    if not 15 <= len(compact) <= 34:
-        return False
-    return int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
+# How long an IBAN is, by country (ISO 13616 registry).
+_IBAN_LENGTHS = {
+    code: int(length)
+    for length, codes in {
+        "15": "NO", "16": "BE", "18": "DK FI FO GL NL SD", "19": "MK SI", "20": "AT BA EE KZ LT LU XK",
+        "21": "CH HR LI LV", "22": "BG BH CR DE GB GE IE ME RS VA", "23": "AE GI IL IQ OM SO TL",
+        "24": "AD CZ ES MD PK RO SA SE SK TN VG", "25": "LY PT ST", "26": "IS TR", "27": "BI DJ FR GR IT MC MR SM",
+        "28": "AL AZ BY CY DO GT HU LB NI PL SV", "29": "BR EG PS QA UA", "30": "JO KW MU YE", "31": "MT SC",
+        "32": "LC", "33": "RU",
+    }.items()
+    for code in codes.split()
+}  # fmt: skip
+
+
+def _iban(text: str) -> int:
+    """Return how much of the text is the IBAN: capitals that follow one are not part of it."""
+    length = _IBAN_LENGTHS.get(text[:2], 0)
+    places = [index for index, char in enumerate(text) if char.isalnum()]
+    if not length or len(places) < length:
+        return 0
+    compact = "".join(text[index] for index in places[:length])
+    valid = int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
+    return places[length - 1] + 1 if valid else 0
 
 
 def _ip(text: str) -> bool:
@@ -54,6 +72,8 @@ def _ip(text: str) -> bool:
 def _phone(text: str) -> bool:
     if re.match(r"(?:19|20)\d\d[ .-]\d\d[ .-]\d\d|\d\d[ .-]\d\d[ .-](?:19|20)\d\d", text):
         return False  # a date
+    if len({len(group) for group in re.findall(r"\d+", text)}) == 1 and not text.startswith(("+", "(")):
+        return False  # 1234-5678-9012 is an order, a voucher, a serial number
     digits = sum(c.isdigit() for c in text)
     return 9 <= digits <= 15 and (text.startswith("+") or any(c in text for c in "()-. "))
 
@@ -63,7 +83,8 @@ def _any(_text: str) -> bool:
 
 
 # (mark, RE2 pattern, check). Order matters: the surest first. Patterns are linear; checks decide what they mean.
-_KINDS: list[tuple[str, str, Callable[[str], bool]]] = [
+# A check says whether the whole match counts, or how many of its characters do.
+_KINDS: list[tuple[str, str, Callable[[str], int]]] = [
     ("PRIVATE_KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", _any),
     ("TOKEN", r"\b(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|xox[abprs]-[A-Za-z0-9-]{10,}"
               r"|fw_live_[0-9a-z]{8}_[A-Za-z0-9_-]{20,}|AIza[0-9A-Za-z_-]{30,}"
@@ -73,7 +94,7 @@ _KINDS: list[tuple[str, str, Callable[[str], bool]]] = [
      _any),
     ("EMAIL", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", _any),
     ("IBAN", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", _iban),
-    ("CARD", r"\b\d(?:[ -]?\d){12,40}\b", _card),
+    ("CARD", r"\d(?:[ -]?\d){12,40}", _card),
     ("NATIONAL_ID", r"\b(?:00[1-9]|0[1-9]\d|[1-578]\d\d|6[0-57-9]\d|66[0-57-9])-\d{2}-\d{4}\b", _any),
     ("IP", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", _ip),
     ("IP", r"(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})+", _ip),
@@ -125,9 +146,10 @@ def mask(text: str) -> str:
         pieces: list[str] = []
         end = 0
         for found in pattern.finditer(text):
-            if check(found.group()):
+            counted = check(found.group())
+            if counted:
                 pieces += [text[end : found.start()], f"[{mark}]"]
-                end = found.end()
+                end = found.end() if counted is True else found.start() + counted
         if pieces:
             text = "".join([*pieces, text[end:]])
     return text

@@ -89,6 +89,20 @@ def store_batch(*, organization_id: int, batch_id: str) -> None:
         work.ask("evaluations.assess_batch", organization_id=organization_id, key=batch_id)
 
 
+def mark_failed(*, organization_id: int, batch_id: str) -> None:
+    """Say that a batch could not be stored. Its payload stays: ``retry_batch`` has it tried again."""
+    with tenant(organization_id):
+        Batch.objects.filter(public_id=batch_id, status=Batch.Status.PENDING).update(status=Batch.Status.FAILED)
+
+
+def retry_batch(*, organization_id: int, batch_id: str) -> bool:
+    """Have a failed batch stored once more; return whether it was failed. Call inside tenant(...)."""
+    if not Batch.objects.filter(public_id=batch_id, status=Batch.Status.FAILED).update(status=Batch.Status.PENDING):
+        return False
+    work.retry_parked(organization_id=organization_id, kind="ingestion.store_batch", key=batch_id)
+    return True
+
+
 def decode_payload(payload: bytes) -> list[StoredMessage]:
     """Return the messages of a batch's payload."""
     lines = zstandard.decompress(payload).splitlines()

@@ -86,8 +86,10 @@ def test_conversation_objects_arrays_records_and_openai_pairs_are_read() -> None
     for body in (json.dumps([conversation, pair]), json.dumps({"records": [conversation, pair]}),
                  f"{json.dumps(conversation)}\n{json.dumps(pair)}"):  # fmt: skip
         parsed = parse(body.encode(), at=AT)
+        named = parsed.messages[2].session_id
+        assert named.startswith("openai-")
         assert [(m.session_id, m.role) for m in parsed.messages] == [
-            ("c", "user"), ("c", "assistant"), ("p", "user"), ("p", "assistant"),
+            ("c", "user"), ("c", "assistant"), (named, "user"), (named, "assistant"),
         ]  # fmt: skip
         assert parsed.errors == []
 
@@ -116,3 +118,38 @@ def test_arbitrary_bytes_never_raise_anything_unexpected(body: bytes) -> None:
         parse(body, at=AT)
     except UnreadableBody as error:
         assert error.code
+
+
+def test_pairs_that_carry_their_history_are_one_session_and_read_once() -> None:
+    def pair(*said: str, at: str) -> bytes:
+        turns = [{"role": "user" if i % 2 == 0 else "assistant", "content": text} for i, text in enumerate(said)]
+        reply = {"choices": [{"message": turns[-1]}], "usage": {"total_tokens": 9}}
+        record = {"timestamp": at, "client_id": "shop", "request": {"model": "m", "messages": turns[:-1]}}
+        return json.dumps({**record, "response": reply}).encode()
+
+    body = b"\n".join([
+        pair("hi", "hello", at="2026-11-02T10:00:00Z"),
+        pair("hi", "hello", at="2026-11-02T11:00:00Z"),
+        pair("hi", "hello", "where is it?", "on its way", at="2026-11-02T11:01:00Z"),
+        pair("hi", "hello", "bye", "goodbye", at="2026-11-02T11:02:00Z"),
+    ])  # fmt: skip
+
+    read = parse(body, at=AT).messages
+    again = parse(body, at=AT).messages
+
+    sessions = list(dict.fromkeys(message.session_id for message in read))
+    said = {name: [m.content for m in read if m.session_id == name] for name in sessions}
+    assert sorted(said.values()) == [
+        ["hi", "hello", "bye", "goodbye"],
+        ["hi", "hello", "where is it?", "on its way"],
+    ]
+    assert [message.session_id for message in again] == [message.session_id for message in read]
+
+
+def test_the_first_pair_of_two_files_never_makes_one_session() -> None:
+    def one(text: str) -> str:
+        record = {"request": {"messages": [{"role": "user", "content": text}]}, "response": {"choices": []}}
+        return parse(json.dumps(record).encode(), at=AT).messages[0].session_id
+
+    assert one("hello") != one("help")
+    assert one("hello") == one("hello")

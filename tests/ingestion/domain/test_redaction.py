@@ -72,3 +72,17 @@ def test_no_valid_card_number_survives(text: str) -> None:
 def _is_card(digits: str) -> bool:
     total = sum(d if i % 2 == 0 else sum(divmod(2 * d, 10)) for i, d in enumerate(map(int, reversed(digits))))
     return total % 10 == 0 and len(set(digits)) > 1
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("IBAN DE89370400440532013000 THANK YOU", "IBAN [IBAN] THANK YOU"),
+        ("GB82 WEST 1234 5698 7654 32 ASAP please", "[IBAN] ASAP please"),
+        ("my visa4111111111111111 is new", "my visa[CARD] is new"),
+        ("voucher 1234-5678-9012", "voucher 1234-5678-9012"),
+        ("call (555) 555-5555", "call [PHONE]"),
+    ],
+)
+def test_what_stands_around_a_number_neither_hides_nor_makes_one(text: str, masked: str) -> None:
+    assert mask(text) == masked

@@ -21,10 +21,12 @@ class Rejected(ValueError):
 
 
 class Remarks:
-    """Collects warnings by code, with the first line each was seen on."""
+    """What one push's lines tell one another: warnings by code with the first line of each, and histories."""
 
     def __init__(self) -> None:
         self.seen: dict[str, tuple[int, str, int]] = {}
+        # Formats that carry the whole history: digest of a history → the sessions that end in it.
+        self.histories: dict[str, list[str]] = {}
 
     def add(self, line: int, code: str, detail: str) -> None:
         """Count one more line with this remark."""

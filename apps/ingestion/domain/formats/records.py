@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -29,20 +31,48 @@ def read_conversation(record: dict[str, Any], line: int, at: datetime, remarks: 
 def read_openai(record: dict[str, Any], line: int, at: datetime, remarks: Remarks) -> list[ParsedMessage]:
     """Read format 4: a request/response pair, or a fine-tuning example ``{"messages":[…]}``.
 
-    The session is client_id (a pair) or the line itself (an example).
+    Neither names its session. A pair carries the whole history so far: it belongs to the session of the pair in this
+    push whose history it continues (the longest one), and only what is new in it is read. Any other record begins a
+    session named by its own content, so that pushing it again changes nothing and two files never mix.
     """
     request, response = record.get("request"), record.get("response")
+    shared: dict[str, Any] = {}
     if not isinstance(request, dict):
-        turns, shared, name = record["messages"], {}, record.get("id") or f"example-{line}"
+        turns = record["messages"]
     else:
         turns = list(request.get("messages") or [])
-        shared = {"model": request.get("model")} if request.get("model") else {}
+        shared = {name: record[name] for name in ("client_id", "workload_id") if isinstance(record.get(name), str)}
+        if request.get("model"):
+            shared["model"] = request["model"]
         if isinstance(response, dict):
             turns += [choice.get("message") for choice in _objects(response.get("choices"))[:1]]
             shared["tokens"] = (response.get("usage") or {}).get("total_tokens")
-        name = record.get("client_id") or record.get("workload_id") or f"pair-{line}"
-    session_id = fields.read_session_id(name, line, remarks)
-    return _turns(turns, session_id, shared, record.get("timestamp"), line, at, remarks)
+    if not isinstance(turns, list) or not turns:
+        raise Rejected("no_messages", "messages must be a list with at least one message")
+    session_id, known = _session_of(turns, record, remarks)
+    session_id = fields.read_session_id(session_id, line, remarks)
+    read = _turns(turns, session_id, shared, record.get("timestamp"), line, at, remarks)
+    return read[known:]
+
+
+def _session_of(turns: list[Any], record: dict[str, Any], remarks: Remarks) -> tuple[str, int]:
+    """Return the session these turns belong to, and how many of them are known already."""
+    running, histories = hashlib.sha256(), []
+    for turn in turns:
+        told = [turn.get("role"), turn.get("content")] if isinstance(turn, dict) else turn
+        running.update(json.dumps(told, sort_keys=True, default=str).encode("utf-8", "backslashreplace"))
+        histories.append(running.hexdigest())
+    session_id, known = "", 0
+    for length in range(len(turns) - 1, 0, -1):
+        # Taken out: two sessions that began alike each continue once.
+        if open_ones := remarks.histories.get(histories[length - 1]):
+            session_id, known = open_ones.pop(), length
+            break
+    if not session_id:
+        running.update(json.dumps([record.get("id"), record.get("timestamp"), record.get("client_id")]).encode())
+        session_id = f"openai-{running.hexdigest()[:20]}"
+    remarks.histories.setdefault(histories[-1], []).append(session_id)
+    return session_id, known
 
 
 def _turns(

@@ -1,4 +1,4 @@
-"""`manage.py provision`: migrate as owner, then grant the run role its privileges."""
+"""`manage.py provision`: migrate as owner, maintain partitions, then grant the run role its privileges."""
 
 from typing import Any
 
@@ -13,4 +13,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
+        # By name: this is the floor, and knows no app above it.
+        call_command("maintain", verbosity=0)
         grant_privileges(str(settings.DATABASES["default"]["USER"]))

@@ -1,0 +1,103 @@
+"""Retention: partitions are kept ahead, and what its organization no longer keeps is let go.
+
+Runs as the tables' owner, outside any organization: it counts from ``captured_on``, the server's date of first capture,
+never from what a log says. Text goes; text-free facts stay their 400 days.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+
+from django.db import connections
+from psycopg import sql
+
+from apps.organizations.models import Organization
+from apps.platform import clock
+
+AHEAD = 7
+FACTS_LAST = timedelta(days=400)
+ANSWERS_LAST = timedelta(hours=24)
+_AT_ONCE = 5_000
+_NAME = re.compile(r"^ingestion_message_(\d{4})(\d{2})(\d{2})$")
+
+_PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'ingestion_message'::regclass"
+_DELETE_CONVERSATIONS = """
+DELETE FROM ingestion_conversation WHERE id IN (
+    SELECT id FROM ingestion_conversation WHERE organization_id = %s AND captured_on < %s LIMIT %s
+)
+"""
+_DELETE_BATCHES = """
+DELETE FROM ingestion_batch WHERE id IN (
+    SELECT id FROM ingestion_batch WHERE organization_id = %s AND received_at < %s LIMIT %s
+)
+"""
+
+
+def maintain(*, at: datetime) -> dict[str, int]:
+    """Do a day's maintenance; return how much of each kind was made or let go. Repeatable."""
+    done = {"partitions_made": _make_partitions(at.date())}
+    organizations = list(Organization.objects.using("owner").order_by("id"))
+    longest = max((each.retention_days for each in organizations), default=30)
+    # A sandbox lives in its own time, so its days prove nothing about real ones: it is cleaned row by row.
+    done["partitions_dropped"] = _drop_partitions(at.date() - timedelta(days=longest))
+    done["conversations_deleted"] = done["batches_deleted"] = 0
+    for organization in organizations:
+        now = clock.now(organization)
+        kept_from = now - timedelta(days=organization.retention_days)
+        done["conversations_deleted"] += _delete(_DELETE_CONVERSATIONS, organization.id, kept_from.date())
+        done["batches_deleted"] += _delete(_DELETE_BATCHES, organization.id, kept_from)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("DELETE FROM evaluations_conversationfact WHERE captured_on < %s", [(at - FACTS_LAST).date()])
+        done["facts_deleted"] = cursor.rowcount
+        cursor.execute("DELETE FROM platform_idempotencyrecord WHERE created_at < %s", [at - ANSWERS_LAST])
+        done["answers_deleted"] = cursor.rowcount
+    return done
+
+
+def _make_partitions(today: date) -> int:
+    made = 0
+    for offset in range(AHEAD + 1):
+        day = today + timedelta(days=offset)
+        name = f"ingestion_message_{day:%Y%m%d}"
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("SELECT to_regclass(%s)", [name])
+            if cursor.fetchone()[0] is not None:
+                continue
+            # A day that already has rows in the default partition stays there: moving them would lock everybody out.
+            cursor.execute("SELECT EXISTS (SELECT 1 FROM ingestion_message_default WHERE captured_on = %s)", [day])
+            if cursor.fetchone()[0]:
+                continue
+            cursor.execute("SET lock_timeout = '2s'")
+            cursor.execute(
+                sql.SQL("CREATE TABLE {} PARTITION OF ingestion_message FOR VALUES FROM ({}) TO ({})").format(
+                    sql.Identifier(name), sql.Literal(day), sql.Literal(day + timedelta(days=1))
+                )
+            )
+            cursor.execute("SET lock_timeout = DEFAULT")
+            made += 1
+    return made
+
+
+def _drop_partitions(before: date) -> int:
+    dropped = 0
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(_PARTITIONS)
+        for (name,) in cursor.fetchall():
+            match = _NAME.match(name)
+            if match and date(*map(int, match.groups())) < before:
+                cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+                dropped += 1
+    return dropped
+
+
+def _delete(statement: str, organization_id: int, before: date | datetime) -> int:
+    """Delete in small transactions, so that nobody waits long; messages and assessments go with their conversation."""
+    total = 0
+    while True:
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(statement, [organization_id, before, _AT_ONCE])
+            deleted = int(cursor.rowcount)
+        total += deleted
+        if deleted < _AT_ONCE:
+            return total

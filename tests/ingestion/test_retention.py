@@ -1,0 +1,89 @@
+"""Partitions are kept ahead; text past its organization's retention goes, facts stay."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connections
+from django.test import Client
+
+from apps.evaluations.models import ConversationFact
+from apps.evaluations.services import assessing
+from apps.ingestion.models import Batch, Conversation, Message
+from apps.ingestion.services import storing
+from apps.ingestion.services.retention import AHEAD, maintain
+from apps.organizations.models import Organization
+from apps.platform.tenancy import tenant
+from tests.factories import make_key, make_organization
+
+NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
+
+
+def capture(organization: Organization, session: str) -> None:
+    line = {"session_id": session, "role": "user", "message": "hello", "timestamp": "1999-01-01T00:00:00Z"}
+    answer = Client().post(
+        "/api/v1/logs?application=support",
+        json.dumps(line),
+        content_type="application/x-ndjson",
+        headers={"Authorization": f"Bearer {make_key(organization)}"},
+    )
+    batch_id = answer.json()["batch_id"]
+    storing.store_batch(organization_id=organization.id, batch_id=batch_id)
+    assessing.assess_batch(organization_id=organization.id, batch_id=batch_id)
+
+
+def partitions() -> set[str]:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'ingestion_message'::regclass"
+        )
+        return {name for (name,) in cursor.fetchall()}
+
+
+def move(organization: Organization, to: datetime) -> None:
+    Organization.objects.filter(id=organization.id).update(clock_at=to)
+    organization.clock_at = to
+
+
+@pytest.mark.usefixtures("committed")
+def test_text_goes_when_its_days_are_over_and_facts_stay() -> None:
+    short = make_organization(sandbox=True, clock_at=NOW, retention_days=7)
+    long = make_organization(sandbox=True, clock_at=NOW, retention_days=90)
+    for organization in (short, long):
+        capture(organization, "old")
+        move(organization, NOW + timedelta(days=6))
+        capture(organization, "new")
+        move(organization, NOW + timedelta(days=8))
+
+    done = maintain(at=NOW)
+
+    assert (done["conversations_deleted"], done["batches_deleted"]) == (1, 1)
+    with tenant(short.id):
+        assert list(Conversation.objects.values_list("session_id", flat=True)) == ["new"]
+        assert Message.objects.filter(organization=short).count() == 1
+        assert Batch.objects.count() == 1
+        assert ConversationFact.objects.count() == 2
+    with tenant(long.id):
+        assert Conversation.objects.count() == 2
+    assert maintain(at=NOW)["conversations_deleted"] == 0
+
+
+@pytest.mark.usefixtures("committed")
+def test_partitions_are_made_ahead_dropped_behind_and_never_from_event_time() -> None:
+    organization = make_organization(retention_days=30)
+    capture(organization, "an event of 1999")
+    before = partitions()
+
+    then = NOW + timedelta(days=1000)
+    maintain(at=then)
+    ahead = partitions() - before
+    again = maintain(at=then)
+    later = maintain(at=then + timedelta(days=60))
+
+    assert ahead == {f"ingestion_message_{then + timedelta(days=n):%Y%m%d}" for n in range(AHEAD + 1)}
+    assert (again["partitions_made"], again["partitions_dropped"]) == (0, 0)
+    assert later["partitions_dropped"] >= AHEAD + 1
+    assert not ahead & partitions()
+    assert not any("1999" in name for name in partitions())
