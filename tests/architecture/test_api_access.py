@@ -25,7 +25,9 @@ SCOPES = sorted(ApiKey.Scope.values)
 # The scope each method of each address needs.
 DOORS = {
     "logs": {"POST": "ingest"},
+    "batches": {"GET": "ingest"},
     "batches/<str:batch_id>": {"GET": "ingest"},
+    "batches/<str:batch_id>/retry": {"POST": "ingest"},
     "outcomes": {"POST": "ingest"},
     "applications/<slug:slug>/profile": {"GET": "read", "PUT": "admin"},
     "sandbox/clock": {"POST": "admin"},
