@@ -9,15 +9,15 @@ from typing import Any
 
 from django.utils.dateparse import parse_date, parse_datetime
 
-from apps.evaluations.selectors import Filters
+from apps.evaluations.selectors.filters import KNOWN, Filters
 
 TEXTS = (
     "agent", "channel", "variant", "prompt_version", "model", "environment", "tag", "pattern", "finding", "upsell",
     "churn", "q",
 )  # fmt: skip
-FLAGS = ("escalated", "enterprise_lead")
+FLAGS = ("escalated", "enterprise_lead", "attacked")
 NUMBERS = ("min_risk", "max_quality")
-NAMES = ("since", "until", "outcome", *NUMBERS, *FLAGS, *TEXTS)
+NAMES = ("since", "until", "outcome", "known", *NUMBERS, *FLAGS, *TEXTS)
 OUTCOMES = ("blocked", "succeeded", "unclear")
 _LONGEST = 200
 
@@ -40,6 +40,7 @@ def parse_filters(query: Mapping[str, Any], *, application_id: int | None) -> Fi
         since=parse_time(query.get("since"), "since"),
         until=parse_time(query.get("until"), "until"),
         outcome=_outcome(query.get("outcome")),
+        known=_known(query.get("known")),
     )
     named: dict[str, Any] = {name: _number(query.get(name), name) for name in NUMBERS}
     named |= {name: _flag(query.get(name), name) for name in FLAGS}
@@ -82,6 +83,12 @@ def _flag(text: str | None, name: str) -> bool | None:
 def _outcome(text: str | None) -> str | None:
     if text and text not in OUTCOMES:
         raise BadFilter("bad_outcome", f"`outcome` is one of {', '.join(OUTCOMES)}.")
+    return text or None
+
+
+def _known(text: str | None) -> str | None:
+    if text and text not in KNOWN:
+        raise BadFilter("bad_known", f"`known` is one of {', '.join(KNOWN)}.")
     return text or None
 
 

@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from apps.evaluations.domain.registry import REGISTRY
 from flywheel.cli.arguments import slug
 from flywheel.cli.django_setup import start_django
 from flywheel.embedded import prepare
 from flywheel.embedded.supervisor import provision
 
-# What a metric counts, as filters. Names of the report's short forms work too.
-FILTERS: dict[str, dict[str, Any]] = {
-    "security_incidents": {"min_risk": "0.5"},
-    "attacks": {"min_risk": "0.5"},
-    "successful_attacks": {"outcome": "succeeded"},
-    "block_rate": {"outcome": "blocked"},
-    "escalation_rate": {"escalated": "true"},
-    "quality_score": {"max_quality": "4"},
-    "upsell_rate": {"upsell": "confirmed"},
-    "churn_rate": {"churn": "lost"},
+# The report's short forms, and what it counts that is no metric of its own.
+_SHORT: dict[str, Mapping[str, str]] = {
+    "attacks": {"attacked": "true"},
     "churn_at_risk": {"churn": "at_risk"},
-    "enterprise_leads": {"enterprise_lead": "true"},
     "short_replies": {"pattern": "responses_under_20_chars"},
-    **{
-        name: {"pattern": name}
-        for name in (
-            "responses_under_20_chars", "missing_specific_steps", "generic_responses", "failed_to_gather_context",
-            "unhelpful_response", "repeated_response", "contradiction", "user_repeats_question", "user_frustration",
-        )
-    },
-}  # fmt: skip
+}
+FILTERS: dict[str, Mapping[str, str]] = {**{key: metric.rows for key, metric in REGISTRY.items()}, **_SHORT}
 _FILTERS = ("since", "until", "agent", "channel", "variant", "prompt_version", "model", "tag", "q")
 
 
@@ -85,7 +73,7 @@ def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
     organization = selectors.get_organization(options.org)
     if organization is None:
         raise LookupError(f"there is no organization {options.org!r}")
-    asked = {name: getattr(options, name) for name in _FILTERS} | FILTERS[options.metric]
+    asked = {name: getattr(options, name) for name in _FILTERS} | dict(FILTERS[options.metric])
     with tenant(organization.id):
         application = selectors.find_application(options.app) if options.app else None
         if options.app and application is None:

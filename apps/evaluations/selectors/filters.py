@@ -12,12 +12,28 @@ from apps.ingestion.selectors import search
 _EQUAL = ("application_id", "agent", "channel", "variant", "prompt_version", "model", "environment", "upsell", "churn")
 _SLICED = ("application_id", "agent", "channel", "variant", "prompt_version")
 _UNSLICED = ("model", "environment", "upsell", "churn", "tag", "pattern", "finding", "outcome", "min_risk",
-             "max_quality", "escalated", "enterprise_lead", "session_ids", "q")  # fmt: skip
+             "max_quality", "escalated", "enterprise_lead", "attacked", "known", "session_ids", "q")  # fmt: skip
+# What must be known of a conversation for it to stand behind a mean or a quantile.
+KNOWN = {
+    "risk": Q(risk_score__gt=0),
+    "quality": Q(quality_score__isnull=False),
+    "value": ~Q(value=0),
+    "resolution": ~Q(resolution="unknown"),
+    # Facts leave out what they do not know.
+    "resolution_time": Q(fact__has_key="resolution_time_s"),
+    "csat": Q(fact__has_key="csat"),
+    "reply_time": Q(fact__has_key="reply_times_ms"),
+    "tokens": Q(fact__has_key="tokens"),
+    "cost": Q(fact__has_key="cost"),
+}
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which conversations; None does not filter. ``since`` is included, ``until`` is not; both are aware."""
+    """Which conversations; None does not filter.
+
+    ``since`` is included, ``until`` is not; both are aware. ``known`` is a key of KNOWN.
+    """
 
     application_id: int | None = None
     since: datetime | None = None
@@ -38,6 +54,8 @@ class Filters:
     max_quality: float | None = None
     escalated: bool | None = None
     enterprise_lead: bool | None = None
+    attacked: bool | None = None
+    known: str | None = None
     q: str | None = None
     session_ids: tuple[str, ...] | None = None
 
@@ -67,6 +85,10 @@ class Filters:
         for name in ("escalated", "enterprise_lead"):
             if (value := getattr(self, name)) is not None:
                 found &= Q(**{name: value})
+        if self.attacked is not None:
+            found &= Q(attacks__gt=0) if self.attacked else Q(attacks=0)
+        if self.known is not None:
+            found &= KNOWN[self.known]
         return found
 
     def slice_condition(self) -> Q | None:
