@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.models import User
 
 from apps.ingestion.models import Conversation
 from apps.platform.tenancy import tenant
@@ -20,6 +21,13 @@ LISTS = (
     "/business/?application=hostile",
     "/performance/?application=hostile",
     "/uploads/?application=hostile",
+    "/applications/",
+    "/applications/hostile/",
+    "/keys/",
+    "/audit/",
+    "/runs/",
+    "/admin/organizations/apikey/",
+    "/admin/organizations/auditevent/",
     "/conversations/?q=%3Cscript%3Ewindow.pwned%3D1%3C/script%3E&agent=%22%3E%3Csvg%20onload%3Dwindow.pwned%3D1%3E",
 )
 
@@ -27,6 +35,7 @@ LISTS = (
 def test_the_text_of_attackers_is_inert_wherever_it_is_shown(
     world: World, open_browser: Callable[..., Watched]
 ) -> None:
+    User.objects.filter(id=world.people["owner"].id).update(is_staff=True, is_superuser=True)
     with tenant(world.organization.id):
         conversations = Conversation.objects.filter(application__slug="hostile").values_list("id", flat=True)
         pages = [*LISTS, *(f"/conversations/{each}/" for each in conversations)]

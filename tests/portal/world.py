@@ -68,6 +68,11 @@ def make_world() -> World:
         application=make_application(organization), profile={"system_prompt": SYSTEM_PROMPT}, at=AT, actor="test"
     )
     capture(organization, [*some_records(), *attack_records()])
+    services.ensure_application(organization_id=organization.id, slug="hostile", name=HOSTILE[2], at=AT)
+    for text in HOSTILE:
+        services.create_key(
+            organization_id=organization.id, application_id=None, scopes=["read"], name=text, at=AT, actor=text
+        )
     capture(organization, hostile_records(), application="hostile")
     return World(organization, people, run_all(organization))
 
@@ -136,8 +141,8 @@ def work_off(organization: Organization, batch_id: str) -> None:
 
 def some_records() -> list[dict[str, Any]]:
     """Return 400 conversations of a simulated week, and all of its attacks."""
-    week = list(simulate_week(seed=7, conversations=4000, start=WEEK))
-    chosen = [*week[::10], *(each for each in week if each.truth.is_attack)]
+    week = list(simulate_week(seed=7, conversations=2000, start=WEEK))
+    chosen = [*week[::5], *(each for each in week if each.truth.is_attack)]
     return [record for each in {each.truth.session_id: each for each in chosen}.values() for record in each.records]
 
 
