@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from apps.evaluations.domain.facts import FAULTS
 from apps.evaluations.domain.ranking import FEWEST
 from apps.evaluations.domain.trends import write_money
 
@@ -111,10 +112,15 @@ def _worst(conversations: list[dict[str, Any]]) -> list[str]:
         _line(
             "" if index else "worst",
             f"{printable(conversation['session_id'])} #{incident['message_index'] + 1}  "
-            f"“{_cut(printable(incident['evidence']), 44)}” → {incident['outcome']}",
+            f"“{_cut(printable(incident['evidence']), 44)}” → {_became(incident)}",
         )
         for index, (conversation, incident) in enumerate(found[:_WORST])
     ]
+
+
+def _became(incident: dict[str, Any]) -> str:
+    # A fault of the assistant is no attack that succeeded.
+    return _words(incident["type"]) if incident["type"] in FAULTS else str(incident["outcome"])
 
 
 def _quality(quality: dict[str, Any], conversations: int) -> list[str]:

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, Window
+import msgspec
+import orjson
+from django.db.models import Count, Q, TextField, Window
+from django.db.models.functions import Cast
 
 from apps.evaluations.analyzers import SECTIONS
-from apps.evaluations.domain.facts import FAULTS
+from apps.evaluations.domain.facts import FAULTS, Fact
 from apps.evaluations.models import Assessment, ConversationFact
 from apps.evaluations.selectors.filters import Filters
 from apps.ingestion.models import Conversation
 from apps.ingestion.selectors import MessageRow, read_messages
 
 _PAGE = 2000
+_decode_fact = msgspec.json.Decoder(Fact).decode
 
 
 def list_facts(filters: Filters, *, limit: int, after: tuple[datetime, int] | None = None) -> list[ConversationFact]:
@@ -50,31 +54,34 @@ def find_conversation(session_id: str, application_id: int | None) -> AnalyzedCo
 def results_of(conversation_ids: list[int]) -> dict[int, dict[str, Any]]:
     """Return the results of each conversation by section (security, quality, business, performance), by id."""
     found: dict[int, dict[str, Any]] = {conversation_id: {} for conversation_id in conversation_ids}
-    rows = Assessment.objects.filter(conversation_id__in=conversation_ids)
-    for conversation_id, analyzer, result in rows.values_list("conversation_id", "analyzer", "result"):
-        found[conversation_id][SECTIONS[analyzer]] = result
+    # jsonb leaves as text: Django's own decoding costs more than the query.
+    rows = Assessment.objects.filter(conversation_id__in=conversation_ids).annotate(text=Cast("result", TextField()))
+    for conversation_id, analyzer, text in rows.values_list("conversation_id", "analyzer", "text"):
+        found[conversation_id][SECTIONS[analyzer]] = orjson.loads(text)
     return found
 
 
-def read_conversations(filters: Filters) -> list[dict[str, Any]]:
-    """Return every conversation that passes, oldest first, in the form of the report."""
-    rows = ConversationFact.objects.filter(filters.condition()).order_by("started_at", "conversation_id")
-    facts = list(rows.values_list("conversation_id", "session_id", "agent", "started_at", "fact"))
+def read_conversations(filters: Filters) -> tuple[list[dict[str, Any]], list[Fact]]:
+    """Return every conversation that passes in the form of the report, oldest first, and their facts alike."""
+    rows = ConversationFact.objects.filter(filters.condition()).annotate(text=Cast("fact", TextField()))
+    columns = ("conversation_id", "session_id", "agent", "started_at", "text")
+    read = list(rows.order_by("started_at", "conversation_id").values_list(*columns))
+    facts = [_decode_fact(row[-1]) for row in read]
     found = []
-    for start in range(0, len(facts), _PAGE):
-        page = facts[start : start + _PAGE]
-        results = results_of([fact[0] for fact in page])
+    for start in range(0, len(read), _PAGE):
+        page = read[start : start + _PAGE]
+        results = results_of([row[0] for row in page])
         found += [
             {
                 "session_id": session_id,
                 "agent_id": agent or None,
                 "started_at": started_at,
-                "messages": fact["messages"],
+                "messages": fact.messages,
                 **results[conversation_id],
             }
-            for conversation_id, session_id, agent, started_at, fact in page
+            for (conversation_id, session_id, agent, started_at, _), fact in zip(page, facts[start:], strict=False)
         ]
-    return found
+    return found, facts
 
 
 def get_conversation(conversation_id: int) -> AnalyzedConversation | None:

@@ -8,11 +8,11 @@ from typing import Any
 from apps.evaluations.domain import seed_compatible
 from apps.evaluations.domain.metrics import metrics
 from apps.evaluations.domain.opportunities import find_opportunities
+from apps.evaluations.domain.tally import tally
 from apps.evaluations.models import ConversationFact
 from apps.evaluations.reading import read_values
 from apps.evaluations.selectors.conversations import read_conversations
 from apps.evaluations.selectors.filters import Filters
-from apps.evaluations.selectors.metrics import read_tally
 from apps.ingestion.models import Conversation
 
 _CHUNK = 1000
@@ -20,11 +20,12 @@ _CHUNK = 1000
 
 def read_report(filters: Filters, *, currency: str, seed: bool = False) -> dict[str, Any]:
     """Return {"metrics", "opportunities", "conversations"}, with ``seed`` also {"seed_compatible"}."""
-    total = read_tally(filters)
+    conversations, facts = read_conversations(filters)
+    total = tally(facts)
     found: dict[str, Any] = {
         "metrics": metrics(total, currency=currency),
         "opportunities": [asdict(each) for each in find_opportunities(total)],
-        "conversations": read_conversations(filters),
+        "conversations": conversations,
     }
     if seed:
         counted = _count_as_seed(filters).metrics()
