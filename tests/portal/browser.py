@@ -10,8 +10,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Request, expect, sync_playwright
 
+# A machine that runs everything at once is slow, not wrong.
+_PATIENCE_MS = 30_000
+expect.set_options(timeout=_PATIENCE_MS)
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -44,7 +47,7 @@ class Watched:
         self.context = context
         self.origin = origin
         self.faults: list[str] = []
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(_PATIENCE_MS)
         context.on("console", self._said)
         context.on("weberror", lambda error: self.faults.append(f"uncaught: {error.error}"))
         context.on("request", self._asked)
