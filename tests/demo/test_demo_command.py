@@ -42,7 +42,14 @@ def demo(product: Product, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def told(product: Product) -> str:
+def summary(product: Product) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(demo(product, "--format", "json", "--prompts", "improved", "--world", "harmful"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def told(product: Product, summary: dict[str, Any]) -> str:
+    # The later demo gives the same people new passwords.
     return demo(product, "--seed", str(SEED))
 
 
@@ -141,9 +148,7 @@ def test_every_printed_figure_is_in_the_api_and_in_the_rows(product: Product, to
     }
 
 
-def test_json_is_one_object_and_another_world_is_another_truth(product: Product) -> None:
-    summary = json.loads(demo(product, "--format", "json", "--prompts", "improved", "--world", "harmful"))
-
+def test_json_is_one_object_and_another_world_is_another_truth(summary: dict[str, Any]) -> None:
     assert summary["truth"]["escalation_rate"] > 0.28
     assert summary["measured"]["escalation_rate"]["value"] > 0.28
     assert summary["captured"]["lost"] == 0
