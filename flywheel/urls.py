@@ -11,6 +11,10 @@ from apps.platform.api import health
 # Swagger's page writes style attributes; its script comes as a file of its own.
 _docs = csp_update({"style-src": [UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as_view(url_name="openapi"))
 
+handler400 = "apps.platform.faults.bad_request"
+handler404 = "apps.platform.faults.not_found"
+handler500 = "apps.platform.faults.server_error"
+
 urlpatterns = [
     path("livez", health.livez),
     path("readyz", health.readyz),

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.dateparse import parse_date, parse_datetime
 
 from apps.evaluations.selectors.filters import KNOWN, Filters
+from apps.platform import clock
 
 TEXTS = (
     "agent", "channel", "variant", "prompt_version", "model", "environment", "tag", "pattern", "finding", "upsell",
@@ -57,12 +58,15 @@ def parse_time(text: str | None, name: str) -> datetime | None:
         moment: datetime | None = None if day else parse_datetime(text)
         if day is not None:
             start = datetime.combine(day, time(), UTC)
-            return start + timedelta(days=1) if name == "until" else start
+            moment = start + timedelta(days=1) if name == "until" else start
     except (ValueError, OverflowError):
         moment = None
     if moment is None:
         raise BadFilter("bad_time", f"`{name}` must be a date or an ISO 8601 time.")
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not clock.is_usable(moment):
+        raise BadFilter("bad_time", f"`{name}` lies outside the years 2 to 9900.")
+    return moment
 
 
 def _number(text: str | None, name: str) -> float | None:

@@ -31,7 +31,7 @@ class Principal:
 def find_principal(secret: str, at: datetime) -> Principal | None:
     """Return who holds this key now, or None if it is unknown, wrong, revoked or expired."""
     parts = secret.split("_", 3)
-    if len(parts) != 4 or parts[0] != "fw" or len(parts[2]) != 8:
+    if len(parts) != 4 or parts[0] != "fw" or len(parts[2]) != 8 or not parts[2].isalnum():
         return None
     key = ApiKey.objects.select_related("organization").filter(prefix=parts[2]).first()
     digest = hashlib.sha256(secret.encode()).hexdigest()

@@ -13,6 +13,16 @@ class Timekeeper(Protocol):
     clock_at: datetime | None
 
 
+# Moments that leave room for zones and for the arithmetic of retention on both sides of what a database can hold.
+EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
+LATEST = datetime(9900, 1, 1, tzinfo=UTC)
+
+
+def is_usable(moment: datetime) -> bool:
+    """Say whether an aware moment can be stored and calculated with."""
+    return EARLIEST <= moment <= LATEST
+
+
 def now(organization: Timekeeper) -> datetime:
     """Return the organization's time, aware, in UTC."""
     if organization.sandbox and organization.clock_at is not None:

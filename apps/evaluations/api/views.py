@@ -48,6 +48,8 @@ class ConversationsView(OrganizationView):
             moment, conversation_id = decode_cursor(cursor, 2)
             try:
                 after = (datetime.fromisoformat(moment), int(conversation_id))
+                if after[0].tzinfo is None:
+                    raise ValueError(moment)
             except (TypeError, ValueError) as error:
                 raise Problem(400, "bad_cursor", "This cursor was not made here; start without one.") from error
         rows = selectors.list_facts(filters, limit=PAGE + 1, after=after)

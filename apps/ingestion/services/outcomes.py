@@ -14,7 +14,11 @@ from django.db.models import F
 from apps.ingestion.domain.digests import unit_hash
 from apps.ingestion.models import Conversation, Outcome
 from apps.organizations.models import Organization
-from apps.platform import work
+from apps.platform import clock, work
+
+_LONGEST_ID, _LONGEST_METRIC = 200, 100
+_LONGEST_SESSION = 500  # an index entry has a page to fit in
+_TOO_MUCH = Decimal(10) ** 11
 
 
 class BadOutcome(ValueError):
@@ -83,4 +87,12 @@ def _check(number: int, item: Any) -> OutcomeRequest:
         raise BadOutcome(f"outcome {number}: session_id or unit must say whom it is about")
     if outcome.timestamp is not None and outcome.timestamp.tzinfo is None:
         outcome.timestamp = outcome.timestamp.replace(tzinfo=UTC)
+    if outcome.timestamp is not None and not clock.is_usable(outcome.timestamp):
+        raise BadOutcome(f"outcome {number}: timestamp lies outside the years 2 to 9900")
+    if len(str(outcome.id)) > _LONGEST_ID or len(outcome.metric) > _LONGEST_METRIC:
+        raise BadOutcome(f"outcome {number}: id has at most {_LONGEST_ID} characters, metric {_LONGEST_METRIC}")
+    if len(outcome.session_id) > _LONGEST_SESSION:
+        raise BadOutcome(f"outcome {number}: session_id has at most {_LONGEST_SESSION} characters")
+    if outcome.amount is not None and not (outcome.amount.is_finite() and abs(outcome.amount) < _TOO_MUCH):
+        raise BadOutcome(f"outcome {number}: amount must be a number below {_TOO_MUCH:,}")
     return outcome

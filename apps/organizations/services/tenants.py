@@ -10,7 +10,7 @@ from django.db import transaction
 
 from apps.organizations.models import Application, Organization
 from apps.organizations.services.auditing import record_audit
-from apps.platform import work
+from apps.platform import clock, work
 from apps.platform.tenancy import tenant
 
 
@@ -59,7 +59,9 @@ def save_profile(*, application: Application, profile: dict[str, Any], at: datet
 
 @transaction.atomic
 def move_clock(*, organization_id: int, to: datetime, actor: str, at: datetime) -> Organization:
-    """Move a sandbox's clock forward. Raises ValueError when it would go back."""
+    """Move a sandbox's clock forward. Raises ValueError when it would go back or out of range."""
+    if not clock.is_usable(to):
+        raise ValueError("the clock stays between the years 2 and 9900")
     organization = Organization.objects.select_for_update().get(id=organization_id, sandbox=True)
     if organization.clock_at is not None and to < organization.clock_at:
         raise ValueError(f"the clock stands at {organization.clock_at.isoformat()} and moves only forward")
