@@ -91,6 +91,7 @@ def _kept_alive(item_id: int, token: str) -> Iterator[None]:
 
 
 def _claim(kind: str, organization_id: int, key: str, at: datetime) -> WorkItem | None:
+    """Lease the work; one whose holders vanished MAX_ATTEMPTS times comes back parked instead."""
     with transaction.atomic():
         item = (
             WorkItem.objects.select_for_update(skip_locked=True)
@@ -99,6 +100,12 @@ def _claim(kind: str, organization_id: int, key: str, at: datetime) -> WorkItem 
         )
         if item is None or (item.lease_until is not None and item.lease_until > at):
             return None
+        if item.lease_until is not None and item.attempts >= MAX_ATTEMPTS:
+            # Whoever held it ended without a word, each time: the work may be what kills the worker (memory, a crash).
+            item.lease_until, item.lease_token = None, ""
+            item.parked_reason = f"its worker ended {item.attempts} times without finishing it; see the log"
+            item.save(update_fields=["lease_until", "lease_token", "parked_reason"])
+            return item
         item.lease_until, item.lease_token = at + LEASE, secrets.token_hex(16)
         item.attempts, item.again = item.attempts + 1, False
         item.save(update_fields=["lease_until", "lease_token", "attempts", "again"])
@@ -115,12 +122,17 @@ def perform(
 ) -> bool:
     """Claim and run one piece of work; return whether it was run here.
 
-    A failure waits 2, 4, 8 … seconds and is tried again; after MAX_ATTEMPTS it is parked with its reason, and a
-    person may have it tried again; ``on_parked`` then says so where people look. The exception is logged, not raised:
-    the row tells what happened.
+    A failure waits 2, 4, 8 … seconds and is tried again; after MAX_ATTEMPTS, those of workers that died over it
+    counted too, it is parked with its reason, and a person may have it tried again; ``on_parked`` then says so where
+    people look. The exception is logged, not raised: the row tells what happened.
     """
     item = _claim(kind, organization_id, key, clock.wall())
     if item is None:
+        return False
+    if item.parked_reason:
+        log.error("work.parked", kind=kind, key=key, attempts=item.attempts)
+        if on_parked is not None:
+            on_parked()
         return False
     mine = WorkItem.objects.filter(id=item.id, lease_token=item.lease_token)
     try:
