@@ -17,7 +17,7 @@ TEXTS = (
     "churn", "q",
 )  # fmt: skip
 FLAGS = ("escalated", "enterprise_lead", "attacked")
-NUMBERS = ("min_risk", "max_quality")
+NUMBERS = ("min_risk", "max_quality", "max_value")
 NAMES = ("since", "until", "outcome", "known", *NUMBERS, *FLAGS, *TEXTS)
 OUTCOMES = ("blocked", "succeeded", "unclear")
 _LONGEST = 200

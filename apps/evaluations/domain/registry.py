@@ -1,7 +1,7 @@
 """The metric registry: every name that conditions, gates, experiments, ROI and charts may use, and where it is read.
 
 One entry a metric. ``read`` takes the metrics object (see metrics.py) and returns a number, or None where the data
-does not say. docs/metrics.md is made from this table.
+does not say. docs/metrics.md is made from this table, and from that of compared.py.
 """
 
 from __future__ import annotations
@@ -14,13 +14,22 @@ Direction = Literal["increase", "decrease"]
 
 
 @dataclass(frozen=True)
+class Flag:
+    """How a threshold flags a conversation: its value stands in this ``comparison``; ``filter`` lists those it does."""
+
+    comparison: Literal["<", "<=", ">="]
+    filter: str
+
+
+@dataclass(frozen=True)
 class Metric:
     """A metric: ``path`` in the metrics object, its unit, which direction is better, over what it is a rate or mean.
 
     ``minimum_n`` units are needed before a condition on it may fire; ``maturity_hours`` after a conversation its value
     is settled. ``n_path`` is where its denominator stands. ``baseline`` is what a change is measured against. ``rows``
     are the filters of GET /conversations that list the conversations behind the number: those counted by a count or a
-    rate's numerator, those that a mean or quantile is made of.
+    rate's numerator, those that a mean or quantile is made of. ``flags`` is set where a threshold on the metric is one on
+    each conversation: the filter that lists those it flags.
     """
 
     key: str
@@ -36,6 +45,7 @@ class Metric:
     baseline: str = "the 7 days before"
     minimum_n: int = 30
     n_path: tuple[str, ...] = ("conversations",)
+    flags: Flag | None = None
 
     def read(self, metrics: Mapping[str, Any]) -> float | None:
         """Return the value, None where it is unknown or rests on fewer than ``minimum_n`` units."""
@@ -73,14 +83,17 @@ REGISTRY: dict[str, Metric] = {
                rows={"attacked": "true"}),
         Metric("security_risk_score", ("security", "risk_score_avg"), "0–10", "decrease",
                "sum of risk scores", "conversations",
-               rows={"known": "risk"}),
+               rows={"known": "risk"}, flags=Flag(">=", "min_risk")),
+        Metric("new_attack_patterns", ("security", "new_attack_patterns"), "patterns", "decrease",
+               "attack patterns first seen", "the period", minimum_n=1,
+               rows={"attacked": "true"}),
         Metric("block_rate", ("security", "block_rate"), "fraction", "increase", "attacks blocked",
                "attacks blocked or succeeded", unit_of_analysis="attack", minimum_n=10,
                n_path=("security", "block_rate_n"),
                rows={"outcome": "blocked"}),
         Metric("quality_score", ("quality", "avg_score"), "0–10", "increase", "sum of scores", "scored conversations",
                n_path=("quality", "avg_score_n"),
-               rows={"known": "quality"}),
+               rows={"known": "quality"}, flags=Flag("<", "max_quality")),
         Metric("avg_quality_score", ("quality", "avg_score"), "0–10", "increase", "sum of scores",
                "scored conversations", n_path=("quality", "avg_score_n"),
                rows={"known": "quality"}),
@@ -124,6 +137,9 @@ REGISTRY: dict[str, Metric] = {
         Metric("revenue_impact", ("business", "revenue_impact"), "money", "increase",
                "confirmed upsells + retained − lost", "the period", maturity_hours=72, minimum_n=1,
                rows={"known": "value"}),
+        Metric("business_value", ("business", "value_per_conversation"), "money", "increase",
+               "confirmed upsells + retained − lost", "conversations", maturity_hours=72,
+               rows={"known": "value"}, flags=Flag("<=", "max_value")),
         Metric("reply_time_p95", ("performance", "reply_time_p95"), "seconds", "decrease",
                "95th percentile of reply times", "replies", unit_of_analysis="reply",
                n_path=("performance", "replies_timed"),
@@ -142,7 +158,7 @@ REGISTRY: dict[str, Metric] = {
 
 
 def read_all(metrics: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return every metric's value; None where it is unknown."""
+    """Return the value of every metric of one period; None where it is unknown."""
     # A pattern nobody showed is a rate of 0 where there were conversations.
     found = {key: metric.read(metrics) for key, metric in REGISTRY.items()}
     enough = (metrics.get("conversations") or 0) >= REGISTRY["escalation_rate"].minimum_n
@@ -152,8 +168,8 @@ def read_all(metrics: Mapping[str, Any]) -> dict[str, float | None]:
     return found
 
 
-def document() -> str:
-    """Return docs/metrics.md."""
+def document() -> list[str]:
+    """Return the lines of docs/metrics.md on these metrics."""
     lines = [
         "# Metrics",
         "",
@@ -174,4 +190,4 @@ def document() -> str:
             f"{metric.unit_of_analysis} | {settled} | {metric.default_period} | {metric.baseline} | "
             f"{metric.minimum_n} | `{rows}` |"
         )
-    return "\n".join(lines) + "\n"
+    return lines

@@ -12,7 +12,7 @@ from apps.ingestion.selectors import search
 _EQUAL = ("application_id", "agent", "channel", "variant", "prompt_version", "model", "environment", "upsell", "churn")
 _SLICED = ("application_id", "agent", "channel", "variant", "prompt_version")
 _UNSLICED = ("model", "environment", "upsell", "churn", "tag", "pattern", "finding", "outcome", "min_risk",
-             "max_quality", "escalated", "enterprise_lead", "attacked", "known", "session_ids", "q")  # fmt: skip
+             "max_quality", "max_value", "escalated", "enterprise_lead", "attacked", "known", "session_ids", "q")  # fmt: skip
 # What must be known of a conversation for it to stand behind a mean or a quantile.
 KNOWN = {
     "risk": Q(risk_score__gt=0),
@@ -52,6 +52,7 @@ class Filters:
     churn: str | None = None
     min_risk: float | None = None
     max_quality: float | None = None
+    max_value: float | None = None
     escalated: bool | None = None
     enterprise_lead: bool | None = None
     attacked: bool | None = None
@@ -75,6 +76,8 @@ class Filters:
             found &= Q(risk_score__gte=self.min_risk)
         if self.max_quality is not None:
             found &= Q(quality_score__lt=self.max_quality)
+        if self.max_value is not None:
+            found &= Q(value__lte=self.max_value)
         for name, column in (("tag", "tags"), ("pattern", "patterns"), ("finding", "findings")):
             if (value := getattr(self, name)) is not None:
                 found &= Q(**{f"{column}__contains": [value]})

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from apps.evaluations.domain import compared, registry
 from apps.evaluations.domain.metrics import metrics
-from apps.evaluations.domain.registry import REGISTRY, document, read_all
+from apps.evaluations.domain.registry import REGISTRY, read_all
 from apps.evaluations.domain.tally import SCORE, Moments, Tally
 
 
 def test_the_page_of_metrics_is_current() -> None:
     page = Path(__file__).parents[3] / "docs" / "metrics.md"
 
-    assert page.read_text("utf-8") == document(), "write document() to docs/metrics.md"
+    assert page.read_text("utf-8") == "\n".join([*registry.document(), *compared.document(), ""]), (
+        "write both document() to docs/metrics.md"
+    )
 
 
 def test_every_metric_stands_in_the_metrics_object() -> None:
