@@ -145,9 +145,7 @@ def _business(total: Tally, now: Tally, previous: Tally | None, period: str, cur
             for found in associate(total.factors, total.settled)
         ],
         "revenue_impact": _money(total.value.total / MONEY) if total.conversations else None,
-        "value_per_conversation": _money(total.value.total / MONEY / total.conversations)
-        if total.conversations
-        else None,
+        "value_per_conversation": _money(_share(total.value.total / MONEY, total.conversations)),
         "revenue_trend": trend_of_revenue(now, previous, period, currency),
         "churn_at_risk": total.churns.get("at_risk", 0),
         "churn_saved": total.churns.get("saved", 0),

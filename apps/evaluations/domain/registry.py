@@ -28,8 +28,8 @@ class Metric:
     ``minimum_n`` units are needed before a condition on it may fire; ``maturity_hours`` after a conversation its value
     is settled. ``n_path`` is where its denominator stands. ``baseline`` is what a change is measured against. ``rows``
     are the filters of GET /conversations that list the conversations behind the number: those counted by a count or a
-    rate's numerator, those that a mean or quantile is made of. ``flags`` is set where a threshold on the metric is one on
-    each conversation: the filter that lists those it flags.
+    rate's numerator, those that a mean or quantile is made of. ``flags`` is set where a threshold on the metric is
+    one on each conversation: the filter that lists those it flags.
     """
 
     key: str

@@ -12,7 +12,8 @@ from apps.ingestion.selectors import search
 _EQUAL = ("application_id", "agent", "channel", "variant", "prompt_version", "model", "environment", "upsell", "churn")
 _SLICED = ("application_id", "agent", "channel", "variant", "prompt_version")
 _UNSLICED = ("model", "environment", "upsell", "churn", "tag", "pattern", "finding", "outcome", "min_risk",
-             "max_quality", "max_value", "escalated", "enterprise_lead", "attacked", "known", "session_ids", "q")  # fmt: skip
+             "max_quality", "max_value", "escalated", "enterprise_lead", "attacked", "known", "session_ids",
+             "q")  # fmt: skip
 # What must be known of a conversation for it to stand behind a mean or a quantile.
 KNOWN = {
     "risk": Q(risk_score__gt=0),
