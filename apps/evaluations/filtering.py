@@ -21,6 +21,7 @@ NUMBERS = ("min_risk", "max_quality", "max_value")
 NAMES = ("since", "until", "outcome", "known", *NUMBERS, *FLAGS, *TEXTS)
 OUTCOMES = ("blocked", "succeeded", "unclear")
 _LONGEST = 200
+_LARGEST = 1e12
 
 
 class BadFilter(ValueError):
@@ -71,9 +72,12 @@ def parse_time(text: str | None, name: str) -> datetime | None:
 
 def _number(text: str | None, name: str) -> float | None:
     try:
-        return float(text) if text else None
+        value = float(text) if text else None
     except ValueError as error:
         raise BadFilter("bad_number", f"`{name}` must be a number.") from error
+    if value is not None and not abs(value) < _LARGEST:  # which also refuses what is not a number
+        raise BadFilter("bad_number", f"`{name}` must be a number below a million million.")
+    return value
 
 
 def _flag(text: str | None, name: str) -> bool | None:
