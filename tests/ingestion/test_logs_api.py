@@ -10,7 +10,7 @@ from django.test import Client
 
 from apps.evaluations.services import assessing
 from apps.ingestion.api import views
-from apps.ingestion.models import Batch, Conversation, Message
+from apps.ingestion.models import Batch, Conversation, Message, RejectedLine
 from apps.ingestion.services import storing
 from apps.ingestion.tasks import store_batch as store_task
 from apps.organizations.models import Organization
@@ -159,6 +159,26 @@ def test_personal_data_never_reaches_the_database() -> None:
     assert message.content == "Mail [EMAIL], card [CARD], order 10023345"
     assert message.metadata == {"note": "call [PHONE]"}
     assert b"example.com" not in zstandard.decompress(bytes(batch.payload))
+
+
+def test_a_rejected_line_is_explained_without_its_personal_data() -> None:
+    organization = make_organization()
+    email = "jane.doe.of.accounting@subsidiary.example.com"
+    bad = [line(role=email), json.dumps({email: 1}), json.dumps({"session_id": "s", "timestamp": email})]
+
+    answer = push(make_key(organization), "\n".join([line(), *bad]))
+
+    with tenant(organization.id):
+        details = list(RejectedLine.objects.values_list("detail", flat=True))
+    assert len(details) == len(answer.json()["rejected"]) == 3
+    assert "jane" not in " ".join(details) + answer.content.decode()
+
+
+def test_a_malformed_pair_is_named_and_the_other_lines_are_kept() -> None:
+    answer = push(make_key(make_organization()), "\n".join([line(), '{"request":{"messages":true}}']))
+
+    assert answer.status_code == 202
+    assert [(r["line"], r["code"]) for r in answer.json()["rejected"]] == [(2, "no_messages")]
 
 
 def test_a_stranger_sees_nothing_and_unknown_and_foreign_look_the_same() -> None:

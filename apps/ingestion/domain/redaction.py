@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import re2
@@ -21,20 +22,42 @@ class RedactionFailed(RuntimeError):
     """Redaction did not run to its end; nothing of this push may be stored."""
 
 
-def _luhn(text: str) -> bool:
-    digits = [int(c) for c in text if c.isdigit()]
-    if not 13 <= len(digits) <= 19 or len(set(digits)) == 1:
-        return False
-    doubled = (d if i % 2 == 0 else (2 * d if d < 5 else 2 * d - 9) for i, d in enumerate(reversed(digits)))
-    return sum(doubled) % 10 == 0
+Spans = list[tuple[int, int]]
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # a digit's value at every second place of a card number
 
 
-def _card(text: str) -> bool:
-    """Say whether neighbouring groups of digits make a card number: a tail or a prefix must not hide it."""
-    groups = re.findall(r"\d+", text)
-    return any(
-        _luhn("".join(groups[start:end])) for start in range(len(groups)) for end in range(start + 1, len(groups) + 1)
-    )
+def _cards(text: str) -> Spans:
+    """Return where neighbouring groups of digits make a card number (13 to 19 digits, Luhn's check).
+
+    Every run of whole groups counts: what stands before or behind a number, however long, must not hide it.
+    """
+    groups = [found.span() for found in re.finditer(r"[0-9]+", text)]
+    digits = [int(char) for char in text if char.isdigit()]
+    # Sums over the first n digits, doubling those at even and at odd places: each candidate is then one subtraction.
+    even = list(accumulate((_DOUBLED[d] if i % 2 == 0 else d for i, d in enumerate(digits)), initial=0))
+    odd = list(accumulate((d if i % 2 == 0 else _DOUBLED[d] for i, d in enumerate(digits)), initial=0))
+    starts = [0, *accumulate(end - start for start, end in groups)]
+    spans: Spans = []
+    for first in range(len(groups)):
+        for last in range(first, min(first + 19, len(groups))):
+            begin, end = starts[first], starts[last + 1]
+            if end - begin > 19:
+                break
+            sums = even if end % 2 == 0 else odd  # the last digit is never doubled
+            if end - begin >= 13 and (sums[end] - sums[begin]) % 10 == 0 and len(set(digits[begin:end])) > 1:
+                spans.append((groups[first][0], groups[last][1]))
+    return _joined(spans)
+
+
+def _joined(spans: Spans) -> Spans:
+    """Return spans, given by their starts, with those that overlap made one."""
+    joined: Spans = []
+    for start, end in spans:
+        if joined and start < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 # How long an IBAN is, by country (ISO 13616 registry).
@@ -51,15 +74,27 @@ _IBAN_LENGTHS = {
 }  # fmt: skip
 
 
-def _iban(text: str) -> int:
-    """Return how much of the text is the IBAN: capitals that follow one are not part of it."""
-    length = _IBAN_LENGTHS.get(text[:2], 0)
-    places = [index for index, char in enumerate(text) if char.isalnum()]
-    if not length or len(places) < length:
-        return 0
-    compact = "".join(text[index] for index in places[:length])
-    valid = int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
-    return places[length - 1] + 1 if valid else 0
+# Every place where one may begin, overlapping ones too: a lookalike before an IBAN must not hide it.
+_IBAN_BEGINS = re.compile(r"[A-Z]{2}[0-9]{2}")
+_IBAN_LONGEST = 2 * 34
+
+
+def _ibans(text: str) -> Spans:
+    """Return where IBANs stand; capitals that follow one are not part of it."""
+    spans: Spans = []
+    done = 0
+    for found in _IBAN_BEGINS.finditer(text):
+        start = found.start()
+        length = _IBAN_LENGTHS.get(text[start : start + 2], 0)
+        if not length or start < done:
+            continue
+        window = text[start : start + _IBAN_LONGEST]
+        places = [index for index, char in enumerate(window) if char != " "][:length]
+        compact = "".join(window[index] for index in places)
+        if len(places) == length and int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1:
+            done = start + places[-1] + 1
+            spans.append((start, done))
+    return spans
 
 
 def _ip(text: str) -> bool:
@@ -82,27 +117,31 @@ def _any(_text: str) -> bool:
     return True
 
 
-# (mark, RE2 pattern, check). Order matters: the surest first. Patterns are linear; checks decide what they mean.
-# A check says whether the whole match counts, or how many of its characters do.
-_KINDS: list[tuple[str, str, Callable[[str], int]]] = [
-    ("PRIVATE_KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", _any),
+def _whole(check: Callable[[str], bool]) -> Callable[[str], Spans]:
+    return lambda text: [(0, len(text))] if check(text) else []
+
+
+# (mark, RE2 pattern, which parts of a match count). Order matters: the surest first. Patterns are linear.
+_KINDS: list[tuple[str, str, Callable[[str], Spans]]] = [
+    ("PRIVATE_KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", _whole(_any)),
     ("TOKEN", r"\b(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|xox[abprs]-[A-Za-z0-9-]{10,}"
               r"|fw_live_[0-9a-z]{8}_[A-Za-z0-9_-]{20,}|AIza[0-9A-Za-z_-]{30,}"
-              r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)", _any),
-    ("TOKEN", r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{16,}=*", _any),
+              r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)", _whole(_any)),
+    ("TOKEN", r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{16,}=*", _whole(_any)),
     ("PASSWORD", r"(?i)\b(?:password|passwort|passwd|pwd|contraseña|mot de passe)\s*(?:is|ist|es|est)?\s*[:=]\s*\S+",
-     _any),
-    ("EMAIL", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", _any),
-    ("IBAN", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", _iban),
-    ("CARD", r"\d(?:[ -]?\d){12,40}", _card),
-    ("NATIONAL_ID", r"\b(?:00[1-9]|0[1-9]\d|[1-578]\d\d|6[0-57-9]\d|66[0-57-9])-\d{2}-\d{4}\b", _any),
-    ("IP", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", _ip),
-    ("IP", r"(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})+", _ip),
-    ("PHONE", r"\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,5}\d|(?:\(\d{2,4}\)|\b\d{2,4})(?:[ .-]\d{2,4}){2,4}\b", _phone),
+     _whole(_any)),
+    ("EMAIL", r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", _whole(_any)),
+    ("IBAN", r"[A-Z]{2}\d{2}[A-Z0-9 ]{11,}", _ibans),
+    ("CARD", r"\d(?:[ \x{a0}-]?\d){12,}", _cards),
+    ("NATIONAL_ID", r"\b(?:00[1-9]|0[1-9]\d|[1-578]\d\d|6[0-57-9]\d|66[0-57-9])-\d{2}-\d{4}\b", _whole(_any)),
+    ("IP", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", _whole(_ip)),
+    ("IP", r"(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})+", _whole(_ip)),
+    ("PHONE", r"\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,5}\d|(?:\(\d{2,4}\)|\b\d{2,4})(?:[ .-]\d{2,4}){2,4}\b",
+     _whole(_phone)),
 ]  # fmt: skip
-_PATTERNS = [(mark, re2.compile(pattern), check) for mark, pattern, check in _KINDS]
+_PATTERNS = [(mark, re2.compile(pattern), parts) for mark, pattern, parts in _KINDS]
 # Without one of these a text holds nothing to find; most texts end here, in nanoseconds.
-_HINT = re.compile(r"@|\d[\d .()-]{6}|[0-9A-Fa-f]:|-----|[A-Za-z0-9_-]{16}|[:=]|earer")
+_HINT = re.compile(r"@|\d[\d .()\xa0-]{6}|[0-9A-Fa-f]:|-----|[A-Za-z0-9_-]{16}|[:=]|earer")
 
 
 class Redactor:
@@ -142,14 +181,13 @@ class Redactor:
 
 def mask(text: str) -> str:
     """Return the text with everything personal or secret replaced by its kind in brackets."""
-    for mark, pattern, check in _PATTERNS:
+    for mark, pattern, parts in _PATTERNS:
         pieces: list[str] = []
         end = 0
         for found in pattern.finditer(text):
-            counted = check(found.group())
-            if counted:
-                pieces += [text[end : found.start()], f"[{mark}]"]
-                end = found.end() if counted is True else found.start() + counted
+            for start, stop in parts(found.group()):
+                pieces += [text[end : found.start() + start], f"[{mark}]"]
+                end = found.start() + stop
         if pieces:
             text = "".join([*pieces, text[end:]])
     return text

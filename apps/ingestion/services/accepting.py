@@ -27,6 +27,7 @@ from apps.platform.tenancy import tenant
 _encoder = msgspec.json.Encoder()
 # Level 1: the payload lives until it is stored; speed counts, not size.
 _COMPRESSION_LEVEL = 1
+_LONGEST_DETAIL = 200
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,15 @@ def accept(
     RedactionFailed when personal data might have passed: then nothing is stored.
     """
     parsed = parse(body, format_name=format_name, at=at)
-    rejected = [{"line": e.line, "code": e.code, "detail": e.detail} for e in parsed.errors]
+    redactor = Redactor(organization.redaction)
+    # Redacted whole, then cut: half an address would no longer be seen as one.
+    rejected = [
+        {"line": e.line, "code": e.code, "detail": redactor.text(e.detail)[:_LONGEST_DETAIL]} for e in parsed.errors
+    ]
     warnings = [{"line": w.line, "code": w.code, "detail": w.detail, "count": w.count} for w in parsed.warnings]
     if not parsed.messages:
         return Acceptance(None, 0, set(), rejected, warnings)
-    messages = _redacted(parsed, organization)
+    messages = _redacted(parsed, organization, redactor)
     payload = zstandard.compress(b"\n".join(_encoder.encode(message) for message in messages), _COMPRESSION_LEVEL)
     with tenant(organization.id):
         batch = Batch.objects.create(
@@ -81,20 +86,17 @@ def accept(
             RejectedLine(
                 organization_id=organization.id,
                 batch=batch,
-                line=e.line,
-                code=e.code,
-                detail=e.detail[:500],
+                **line,
             )
-            for e in parsed.errors
+            for line in rejected
         )
         work.ask("ingestion.store_batch", organization_id=organization.id, key=batch.public_id)
     sessions = {message.session_id for message in messages}
     return Acceptance(batch.public_id, parsed.lines_accepted, sessions, rejected, warnings)
 
 
-def _redacted(parsed: ParsedBatch, organization: Organization) -> list[StoredMessage]:
+def _redacted(parsed: ParsedBatch, organization: Organization, redactor: Redactor) -> list[StoredMessage]:
     secret = bytes.fromhex(organization.secret)
-    redactor = Redactor(organization.redaction)
     digests = digest_messages(secret, parsed.messages)
     return [
         StoredMessage(

@@ -37,6 +37,8 @@ def codes(body: bytes) -> list[tuple[int, str]]:
         (b'"just text"', "not_an_object"),
         (b'{"colour":"red"}', "unknown_record"),
         (b'{"session_id":"s","role":"user","message":"' + b"x" * 2**21 + b'"}', "line_too_long"),
+        (b'{"request":{"messages":true}}', "no_messages"),
+        (b'{"request":{},"response":{"choices":7}}', "no_messages"),
     ],
 )
 def test_a_bad_line_is_named_with_its_code_and_the_good_ones_stay(line: bytes, code: str) -> None:
@@ -153,3 +155,50 @@ def test_the_first_pair_of_two_files_never_makes_one_session() -> None:
 
     assert one("hello") != one("help")
     assert one("hello") == one("hello")
+
+
+@pytest.mark.parametrize("usage", ["null", "7", '"many"', '[{"total_tokens":3}]'])
+def test_a_response_whose_usage_is_no_object_keeps_its_messages(usage: str) -> None:
+    body = f'{{"request":{{"messages":[{{"role":"user","content":"hi"}}]}},"response":{{"usage":{usage}}}}}'
+
+    parsed = parse(body.encode(), at=AT)
+
+    assert [message.content for message in parsed.messages] == ["hi"]
+
+
+@pytest.mark.parametrize("format_name", ["conversations", "openai"])
+def test_a_record_that_is_not_of_the_named_format_is_rejected_by_line(format_name: str) -> None:
+    parsed = parse(GOOD, at=AT, format_name=format_name)
+
+    assert [(error.line, error.code) for error in parsed.errors] == [(1, "no_messages")]
+
+
+_LEAF = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["user", "assistant"])
+_NAMES = [
+    "role",
+    "content",
+    "message",
+    "messages",
+    "text",
+    "metadata",
+    "usage",
+    "choices",
+    "total_tokens",
+    "model",
+    "id",
+]
+_VALUE = st.recursive(
+    _LEAF,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=4),
+    max_leaves=8,
+)
+_RECORD = st.dictionaries(
+    st.sampled_from(["session_id", "request", "response", "created_at", "timestamp", "user_id", *_NAMES]), _VALUE
+)
+
+
+@given(record=_RECORD, format_name=st.sampled_from(["auto", "messages", "conversations", "openai"]))
+def test_any_json_under_known_names_is_read_or_rejected_by_line(record: dict[str, object], format_name: str) -> None:
+    parsed = parse(json.dumps(record).encode(), at=AT, format_name=format_name)
+
+    assert parsed.lines_accepted + len(parsed.errors) == 1

@@ -77,7 +77,7 @@ def read_time(value: Any, line: int, at: datetime, remarks: Remarks) -> datetime
             moment = moment.replace(tzinfo=UTC)
         moment = moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise Rejected("bad_timestamp", f"timestamp {value[:40]!r} is not ISO 8601") from error
+        raise Rejected("bad_timestamp", f"timestamp {value!r} is not ISO 8601") from error
     if not _EARLIEST <= moment <= at + timedelta(days=366):
         remarks.add(line, "odd_time", "timestamps far in the past or future were kept as they are")
     return moment
@@ -86,7 +86,7 @@ def read_time(value: Any, line: int, at: datetime, remarks: Remarks) -> datetime
 def read_role(value: Any) -> str:
     """Return a known role. Raises Rejected."""
     if not isinstance(value, str) or value not in ROLES:
-        raise Rejected("bad_role", f"role must be user, assistant, system or tool, not {str(value)[:40]!r}")
+        raise Rejected("bad_role", f"role must be user, assistant, system or tool, not {str(value)!r}")
     return value
 
 

@@ -89,7 +89,7 @@ def detect(record: dict[str, Any]) -> str:
         return "conversations" if "session_id" in record else "openai"
     if "role" in record or "session_id" in record:
         return "messages"
-    keys = ", ".join(sorted(str(key)[:20] for key in record)[:6]) or "none"
+    keys = ", ".join(sorted(map(str, record))[:6]) or "none"
     raise Rejected("unknown_record", f"neither session_id nor messages nor request is there (keys: {keys})")
 
 

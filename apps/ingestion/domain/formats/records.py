@@ -25,7 +25,7 @@ def read_conversation(record: dict[str, Any], line: int, at: datetime, remarks: 
     shared = fields.read_metadata(record.get("metadata"), line, remarks)
     if record.get("user_id") is not None:
         shared["user_id"] = record["user_id"]
-    return _turns(record["messages"], session_id, shared, record.get("created_at"), line, at, remarks)
+    return _turns(record.get("messages"), session_id, shared, record.get("created_at"), line, at, remarks)
 
 
 def read_openai(record: dict[str, Any], line: int, at: datetime, remarks: Remarks) -> list[ParsedMessage]:
@@ -38,15 +38,17 @@ def read_openai(record: dict[str, Any], line: int, at: datetime, remarks: Remark
     request, response = record.get("request"), record.get("response")
     shared: dict[str, Any] = {}
     if not isinstance(request, dict):
-        turns = record["messages"]
+        turns = record.get("messages")
     else:
-        turns = list(request.get("messages") or [])
+        asked = request.get("messages")
+        turns = list(asked) if isinstance(asked, list) else []
         shared = {name: record[name] for name in ("client_id", "workload_id") if isinstance(record.get(name), str)}
         if request.get("model"):
             shared["model"] = request["model"]
         if isinstance(response, dict):
             turns += [choice.get("message") for choice in _objects(response.get("choices"))[:1]]
-            shared["tokens"] = (response.get("usage") or {}).get("total_tokens")
+            usage = response.get("usage")
+            shared["tokens"] = usage.get("total_tokens") if isinstance(usage, dict) else None
     if not isinstance(turns, list) or not turns:
         raise Rejected("no_messages", "messages must be a list with at least one message")
     session_id, known = _session_of(turns, record, remarks)
