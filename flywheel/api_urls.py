@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.cycles.api import views as cycles
 from apps.evaluations.api import runs
 from apps.evaluations.api import views as evaluations
 from apps.ingestion.api import views as ingestion
@@ -22,5 +23,9 @@ urlpatterns = [
     path("evaluation-runs/<str:run_id>", runs.RunView.as_view()),
     path("evaluation-runs/<str:run_id>/cancel", runs.CancelRunView.as_view()),
     path("metrics", evaluations.MetricsView.as_view()),
+    path("cycles", cycles.CyclesView.as_view()),
+    path("cycles/config", cycles.CycleConfigView.as_view()),
+    path("cycles/<str:cycle_id>", cycles.CycleView.as_view()),
+    path("cycles/<str:cycle_id>/retry", cycles.RetryCycleView.as_view()),
     path("openapi.json", OpenApiView.as_view(), name="openapi"),
 ]

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "apps.organizations",
     "apps.ingestion",
     "apps.evaluations",
+    "apps.cycles",
 ]
 
 MIDDLEWARE = [
@@ -164,6 +165,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"ingestion.*": {"queue": "capture"}, "evaluations.*": {"queue": "analysis"}}
+# What a tick looks for besides work whose message was lost: slots and gates whose time has come.
+TICKS = ["cycles.start_due"]
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "platform.tick", "schedule": 15.0, "options": {"expires": 15}}}
 CELERY_TIMEZONE = "UTC"
 

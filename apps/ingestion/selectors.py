@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 from django.db import connection
-from django.db.models import F
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Coalesce
 
 from apps.ingestion.models import Batch, Conversation, Outcome, RejectedLine
 
@@ -92,6 +93,35 @@ def count_unassessed(application_id: int | None = None) -> int:
     """Return how many conversations hold content that is not analyzed yet."""
     rows = Conversation.objects.filter(**_STALE)
     return (rows if application_id is None else rows.filter(application_id=application_id)).count()
+
+
+@dataclass(frozen=True)
+class CapturedPeriod:
+    """What a period brought: conversations that began in it, and the pushes received in it by their state."""
+
+    conversations: int
+    batches: int
+    pending_batches: int
+    failed_batches: int
+    rejected_lines: int
+
+
+def captured_between(*, application_id: int, since: datetime, until: datetime) -> CapturedPeriod:
+    """Count one application's period: ``since`` is included, ``until`` is not. Two queries."""
+    conversations = Conversation.objects.filter(
+        application_id=application_id, started_at__gte=since, started_at__lt=until
+    ).count()
+    pushed = Batch.objects.filter(application_id=application_id, received_at__gte=since, received_at__lt=until)
+    counts = pushed.aggregate(
+        batches=Count("id"),
+        failed_batches=Count("id", filter=Q(status=Batch.Status.FAILED)),
+        rejected_lines=Coalesce(Sum("rejected"), 0),
+    )
+    # Whatever was accepted before the end may belong to the period, however early it came.
+    pending = Batch.objects.filter(
+        application_id=application_id, status=Batch.Status.PENDING, received_at__lt=until
+    ).count()
+    return CapturedPeriod(conversations=conversations, pending_batches=pending, **counts)
 
 
 def find_batch(batch_id: str) -> Batch | None:

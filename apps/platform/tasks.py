@@ -1,12 +1,15 @@
 """The tick: every 15 s, hints are sent again for work whose message or worker was lost."""
 
-from celery import shared_task
+from celery import current_app, shared_task
+from django.conf import settings
 
 from apps.platform import clock, work
 
 
 @shared_task(name="platform.tick", time_limit=60)
 def tick() -> None:
-    """Send a hint for everything that waits."""
+    """Send a hint for everything that waits, and have each app look for what has become due."""
+    for name in settings.TICKS:
+        current_app.send_task(name, expires=15)
     for item in work.waiting(clock.wall()):
         work.send_hint(item.kind, organization_id=item.organization_id, key=item.key)

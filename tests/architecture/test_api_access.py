@@ -10,6 +10,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from apps.cycles.models import Cycle, CycleConfig
 from apps.evaluations.models import Assessment, EvaluationRun
 from apps.ingestion.models import Batch, Conversation, Outcome
 from apps.organizations import services
@@ -37,6 +38,10 @@ DOORS = {
     "evaluation-runs/<str:run_id>": {"GET": "read"},
     "evaluation-runs/<str:run_id>/cancel": {"POST": "ingest"},
     "metrics": {"GET": "read"},
+    "cycles": {"GET": "read", "POST": "experiments"},
+    "cycles/config": {"GET": "read", "PUT": "admin"},
+    "cycles/<str:cycle_id>": {"GET": "read"},
+    "cycles/<str:cycle_id>/retry": {"POST": "experiments"},
 }
 # Describes doors, holds no data.
 OPEN = {"openapi.json"}
@@ -46,13 +51,15 @@ BODIES: dict[tuple[str, str], Any] = {
     ("outcomes", "POST"): {"session_id": "s", "metric": "csat", "value": 4, "id": "o", "timestamp": LINE["timestamp"]},
     ("applications/<slug:slug>/profile", "PUT"): {"canaries": ["canary-1"]},
     ("sandbox/clock", "POST"): {"at": "2026-12-01T00:00:00Z"},
+    ("cycles/config", "PUT"): {"schedule": "weekly"},
 }
 BY_ID = [door for door in DOORS if "<" in door]
 
 
 def call(key: str, method: str, door: str, house: House, query: str = "", **headers: str) -> HttpResponse:
     path = door
-    for part, value in {"batch_id": house.ids["batch_id"], "run_id": house.ids["run_id"], "session_id": "s"}.items():
+    named = {name: house.ids[name] for name in ("batch_id", "run_id", "cycle_id")} | {"session_id": "s"}
+    for part, value in named.items():
         path = path.replace(f"<str:{part}>", str(value)).replace(f"<path:{part}>", str(value))
     path = path.replace("<slug:slug>", house.ids["slug"])
     body = BODIES.get((door, method), {"application": house.ids["slug"]})
@@ -73,7 +80,7 @@ def state(house: House) -> list[Any]:
     with tenant(house.organization.id):
         return [
             list(model.objects.order_by("id").values())
-            for model in (Application, Batch, Conversation, Outcome, Assessment, EvaluationRun)
+            for model in (Application, Batch, Conversation, Outcome, Assessment, EvaluationRun, Cycle, CycleConfig)
         ]
 
 

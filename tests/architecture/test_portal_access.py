@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, reverse
 
+from apps.cycles.services import turning
 from apps.evaluations.models import EvaluationRun
 from apps.evaluations.services import runs
 from apps.ingestion.models import Batch, Conversation
@@ -106,8 +107,13 @@ def make_house(slug: str) -> House:
         run = runs.start_run(
             organization=organization, application=Application.objects.get(), at=clock.wall(), asked_by="test"
         )
+        cycle = turning.start_cycle(
+            organization=organization, application=Application.objects.get(), at=clock.wall(), slot=clock.wall(),
+            started_by="test",
+        )  # fmt: skip
         ids = {
             "run_id": run.public_id,
+            "cycle_id": cycle.public_id,
             "conversation_id": Conversation.objects.get().id,
             "batch_id": Batch.objects.get().public_id,
             "slug": f"{slug}-app",

@@ -17,6 +17,7 @@ OUTSIDE_ROW_SECURITY = {
     "organizations_membership": "who may enter which organization is asked before entering",
     "organizations_apikey": "a key is looked up to learn the organization",
     "organizations_auditevent": "written by actions outside any organization too",
+    "cycles_schedule": "the tick looks for every organization's slots; times and ids only",
     "platform_workitem": "workers look for everybody's work; ids and leases only",
 }
 _FRAMEWORK = ("auth_", "account_", "socialaccount_", "mfa_", "django_")

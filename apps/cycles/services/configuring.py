@@ -1,0 +1,79 @@
+"""An application's configuration: checked to the line, kept in versions, and put on the schedule."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Max
+
+from apps.cycles.domain.configuration import STAGES, Configuration, read_configuration
+from apps.cycles.domain.documents import BadDocument, Fault
+from apps.cycles.domain.schedules import next_slot
+from apps.cycles.loop import WHEEL
+from apps.cycles.models import CycleConfig, Schedule
+from apps.organizations.models import Application, Organization
+from apps.organizations.services import record_audit
+from apps.platform import clock
+
+
+def check_configuration(text: str) -> Configuration:
+    """Return what the text says. Raises BadDocument, also for what this server would not do."""
+    found = read_configuration(text)
+    faults = [
+        Fault(found.lines[name], f"this version of the product has no stage {name!r} yet")
+        for name in STAGES
+        if name in found.lines and name not in WHEEL
+    ]
+    if found.capture.source is not None:
+        faults.append(
+            Fault(found.lines["capture"], "this server reads no files; the command `cycle run` does, or push the logs")
+        )
+    if found.capture.retention_days is not None:
+        faults.append(
+            Fault(found.lines["capture"], "retention is the organization's: it holds for all of its applications")
+        )
+    if faults:
+        raise BadDocument(faults)
+    return found
+
+
+def save_configuration(
+    *, organization: Organization, application: Application, text: str, at: datetime, actor: str
+) -> CycleConfig:
+    """Keep a new version and schedule its first turn; the same text again changes nothing. Call inside tenant(...).
+
+    Raises BadDocument.
+    """
+    found = check_configuration(text)
+    # Two savers of one application take turns here.
+    Application.objects.select_for_update().get(id=application.id)
+    versions = CycleConfig.objects.filter(application=application)
+    newest: CycleConfig | None = versions.order_by("-version").first()
+    if newest is not None and newest.text == text:
+        return newest
+    saved: CycleConfig = CycleConfig.objects.create(
+        organization=organization,
+        application=application,
+        version=(versions.aggregate(last=Max("version"))["last"] or 0) + 1,
+        text=text,
+        saved_by=actor,
+        saved_at=at,
+    )
+    record_audit(
+        organization_id=organization.id, at=at, actor=actor, action="cycle.configured", subject=application.slug,
+        version=saved.version,
+    )  # fmt: skip
+    _schedule(organization, application, found.cron)
+    return saved
+
+
+def _schedule(organization: Organization, application: Application, cron: str) -> None:
+    Schedule.objects.update_or_create(
+        organization=organization,
+        application=application,
+        defaults={
+            "cron": cron,
+            "zone": organization.zone,
+            "next_run_at": next_slot(cron, organization.zone, clock.now(organization)),
+        },
+    )

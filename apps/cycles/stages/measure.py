@@ -1,0 +1,36 @@
+"""MEASURE: the period's figures beside those of the period before, as the registry reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.cycles.domain.configuration import GROUPS
+from apps.cycles.stages.values import Did, Outcome, Turn
+from apps.evaluations.domain.compared import compare_all
+from apps.evaluations.domain.registry import read_all
+from apps.evaluations.selectors import Filters, read_metrics
+
+# What is recorded of every cycle, asked for or not: the compounding over cycles is drawn from it.
+ALWAYS = ("block_rate", "avg_quality_score", "upsell_rate", "revenue_impact", "escalation_rate", "security_incidents")
+
+
+def run(turn: Turn) -> Outcome:
+    """Record each metric's value, the baseline's, and their difference; None where the data does not say."""
+    measure = turn.configuration.measure
+    filters = Filters(application_id=turn.application.id, since=turn.since, until=turn.until)
+    now = read_metrics(filters, currency=turn.organization.currency)
+    before = read_metrics(
+        filters.between(turn.since - (turn.until - turn.since), turn.since), currency=turn.organization.currency
+    )
+    values, earlier = read_all(now), read_all(before) if measure.baseline else {}
+    changes = compare_all(values, earlier)
+    names = [name for name in dict.fromkeys((*ALWAYS, *measure.metrics)) if name not in GROUPS]
+    recorded: dict[str, Any] = {
+        name: {"value": changes.get(name), "baseline": earlier.get(name), "n": now["conversations"]} for name in names
+    }
+    groups = {name: now[GROUPS[name]] for name in measure.metrics if name in GROUPS}
+    known = sum(each["value"] is not None for each in recorded.values())
+    text = f"{known} of {len(recorded)} metrics known over {now['conversations']:,} conversations"
+    if measure.baseline:
+        text += f", beside {before['conversations']:,} of the period before (observational)"
+    return Did(text, {"metrics": recorded, **groups})
