@@ -1,0 +1,42 @@
+"""Evidence: which conversations stand for a finding, without letting one user stand for it alone.
+
+Attackers write what is analyzed here. One user supplies at most 1 % of a set of evidence, or three of it where that
+is more; conversations whose user nobody named count as one user's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MOST_OF_ONE_USER, SHARE_OF_ONE_USER = 3, 0.01
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A conversation that could be evidence. ``user`` is the keyed hash of its user, '' where nobody was named."""
+
+    conversation_id: int
+    session_id: str
+    user: str
+
+
+def choose(candidates: Iterable[Candidate], *, limit: int, anonymous_are_one: bool = True) -> list[Candidate]:
+    """Return up to ``limit`` of the candidates in their order, each user within their share.
+
+    ``anonymous_are_one`` is false only for applications that never name users: there the cap could show three
+    conversations in all, and no user can be told from another.
+    """
+    most = max(MOST_OF_ONE_USER, int(limit * SHARE_OF_ONE_USER))
+    taken: Counter[str] = Counter()
+    chosen: list[Candidate] = []
+    for candidate in candidates:
+        if len(chosen) == limit:
+            break
+        counts = bool(candidate.user) or anonymous_are_one
+        if counts and taken[candidate.user] >= most:
+            continue
+        taken[candidate.user] += 1
+        chosen.append(candidate)
+    return chosen
