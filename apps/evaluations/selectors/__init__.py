@@ -18,6 +18,7 @@ from apps.evaluations.selectors.metrics import (
     group_metrics,
     read_metrics,
     read_sliced_metrics,
+    read_tallies,
     read_tally,
 )
 from apps.evaluations.selectors.reports import read_report
@@ -37,6 +38,7 @@ __all__ = [
     "read_metrics",
     "read_report",
     "read_sliced_metrics",
+    "read_tallies",
     "read_tally",
     "results_of",
     "riskiest",

@@ -68,12 +68,16 @@ def _with_trend(filters: Filters, total: Tally, dirty: Dirty, currency: str) -> 
 
 def group_metrics(filters: Filters, *, by: str, currency: str = "USD") -> list[dict[str, Any]]:
     """Return the metrics of each group, times in order, everything else largest first. Raises KeyError for ``by``."""
+    return _ordered(by, read_tallies(filters, by=by), currency)
+
+
+def read_tallies(filters: Filters, *, by: str) -> dict[str, Tally]:
+    """Return the tally of each group by its name; '' is what has none. Raises KeyError for ``by``."""
     if by not in GROUPINGS:
         raise KeyError(by)
     if by in _OF_FACTS:
-        return _ordered(by, _merged(_of_facts(filters, by)), currency)
-    sliced = _sliced(filters, (by,), _dirty_days(filters))
-    return _ordered(by, _merged((key, part) for _, key, part in sliced), currency)
+        return _merged(_of_facts(filters, by))
+    return _merged((key, part) for _, key, part in _sliced(filters, (by,), _dirty_days(filters)))
 
 
 def read_tally(filters: Filters) -> Tally:
