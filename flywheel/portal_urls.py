@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.cycles.web import cycles
 from apps.evaluations.web import conversations, dashboards, home, runs
 from apps.ingestion.web import views as captured
 from apps.organizations.web import people, tenants
@@ -20,6 +21,10 @@ urlpatterns = [
     path("runs/<str:run_id>/", runs.run, name="run"),
     path("runs/<str:run_id>/progress/", runs.progress, name="run_progress"),
     path("runs/<str:run_id>/cancel/", runs.cancel, name="cancel_run"),
+    path("cycles/", cycles.cycle_list, name="cycles"),
+    path("cycles/<str:cycle_id>/", cycles.cycle, name="cycle"),
+    path("cycles/<str:cycle_id>/retry/", cycles.retry, name="retry_cycle"),
+    path("applications/<slug:slug>/wheel/", cycles.configuration, name="cycle_config"),
     path("uploads/", captured.batches, name="batches"),
     path("uploads/new/", captured.upload, name="upload"),
     path("uploads/<str:batch_id>/", captured.batch, name="batch"),

@@ -35,6 +35,9 @@ PAGES = (
     "/runs/",
     "/runs/{run}/",
     "/runs/{run}/progress/",
+    "/cycles/",
+    "/cycles/{cycle}/",
+    "/applications/support/wheel/",
     "/organizations/",
     "/applications/",
     "/applications/support/",
@@ -58,7 +61,7 @@ def fill(world: World, page: str) -> str:
         batch = Batch.objects.order_by("id").first()
     assert conversation is not None
     assert batch is not None
-    return page.format(conversation=conversation.id, batch=batch.public_id, run=world.run_id)
+    return page.format(conversation=conversation.id, batch=batch.public_id, run=world.run_id, cycle=world.cycle_id)
 
 
 @pytest.mark.parametrize("page", PAGES)

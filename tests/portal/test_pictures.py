@@ -33,6 +33,8 @@ PAGES = {
     "uploads": "/uploads/",
     "upload": "/uploads/new/",
     "runs": "/runs/",
+    "cycles": "/cycles/",
+    "configuration": "/applications/support/wheel/",
     "organizations": "/organizations/",
     "applications": "/applications/",
     "application": "/applications/support/",
@@ -71,6 +73,7 @@ def test_every_page_is_quiet_and_fits_its_window_in_both_themes(world: World, op
         "conversation": f"/conversations/{one.id}/",
         "batch": f"/uploads/{batch.public_id}/",
         "run": f"/runs/{world.run_id}/",
+        "cycle": f"/cycles/{world.cycle_id}/",
     }
     wide = take(reader, pages, width)
 

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 
+from apps.cycles.services import turning
 from apps.demo.production import simulate_week
 from apps.evaluations.services import assessing, rollups, runs
 from apps.ingestion.services import storing
@@ -54,6 +55,7 @@ class World:
     organization: Organization
     people: dict[str, User]
     run_id: str
+    cycle_id: str
 
     def session(self, role: str) -> str:
         """Return a session of the member with this role."""
@@ -74,7 +76,7 @@ def make_world() -> World:
             organization_id=organization.id, application_id=None, scopes=["read"], name=text, at=AT, actor=text
         )
     capture(organization, hostile_records(), application="hostile")
-    return World(organization, people, run_all(organization))
+    return World(organization, people, run_all(organization), turn_once(organization))
 
 
 def run_all(organization: Organization) -> str:
@@ -86,6 +88,23 @@ def run_all(organization: Organization) -> str:
         )  # fmt: skip
     work_off_run(organization, run.public_id)
     return run.public_id
+
+
+def turn_once(organization: Organization) -> str:
+    """Turn the application's wheel once, as workers do; return the cycle."""
+    with tenant(organization.id):
+        cycle = turning.start_cycle(
+            organization=organization, application=Application.objects.get(slug="support"), at=NOW, slot=NOW,
+            started_by="test", since=NOW - timedelta(days=7),
+        )  # fmt: skip
+    turning.go_on(organization_id=organization.id, cycle_id=cycle.public_id)
+    for run_id in WorkItem.objects.filter(organization=organization, kind="evaluations.run").values_list(
+        "key", flat=True
+    ):
+        runs.go_on(organization_id=organization.id, run_id=run_id)
+    turning.go_on(organization_id=organization.id, cycle_id=cycle.public_id)
+    WorkItem.objects.filter(organization=organization).delete()
+    return cycle.public_id
 
 
 def work_off_run(organization: Organization, run_id: str) -> None:

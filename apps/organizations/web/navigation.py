@@ -20,6 +20,7 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Business", "business", "Analyze", 1, None, None),
     ("Performance", "performance", "Analyze", 1, None, None),
     ("Runs", "runs", "Analyze", 1, None, None),
+    ("Cycles", "cycles", "Repeat", None, None, None),
     ("Applications", "applications", "Organization", None, None, None),
     ("API keys", "keys", "Organization", None, None, ADMINISTRATORS),
     ("Team", "team", "Organization", None, None, None),

@@ -19,6 +19,7 @@ _STATES = {
     "analyzed": ("good", "analyzed"),
     "finished": ("good", "finished"),
     "done": ("good", "done"),
+    "waiting": ("live", "waiting"),
     "cancelling": ("live", "being cancelled"),
     "cancelled": ("none", "cancelled"),
     "failed": ("bad", "failed"),
