@@ -83,7 +83,12 @@ def test_a_cycle_turns_every_stage_once_over_the_time_since_the_last(sandbox: Or
     assert [(stage["name"], stage["status"]) for stage in told["stages"]] == [(name, "done") for name in loop.WHEEL]
     figures = {stage["name"]: stage["figures"] for stage in told["stages"]}
     assert figures["capture"]["conversations"] == figures["analyze"]["conversations"] == 40
-    assert figures["measure"]["metrics"]["escalation_rate"]["value"] == 0
+    assert figures["measure"]["metrics"]["escalation_rate"] == {
+        "value": 0, "baseline": None, "unit": "fraction", "n": 40,
+    }  # fmt: skip
+    assert figures["measure"]["metrics"]["upsell_rate"] == {
+        "value": None, "baseline": None, "unit": "fraction", "n": 0,
+    }  # fmt: skip
     assert figures["measure"]["metrics"]["block_rate_improvement"]["value"] is None
     assert figures["measure"]["business_outcomes"]["upsells"] == 0
     assert told["next"] == [{"what": "the next cycle", "at": "2026-11-16T02:00:00Z"}]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from apps.cycles.domain.configuration import GROUPS
 from apps.cycles.stages.values import Did, Outcome, Turn
-from apps.evaluations.domain.compared import compare_all
-from apps.evaluations.domain.registry import read_all
+from apps.evaluations.domain.compared import COMPARED, compare_all
+from apps.evaluations.domain.registry import REGISTRY, read_all
 from apps.evaluations.selectors import Filters, read_metrics
 
 # What is recorded of every cycle, asked for or not: the compounding over cycles is drawn from it.
@@ -25,12 +26,21 @@ def run(turn: Turn) -> Outcome:
     values, earlier = read_all(now), read_all(before) if measure.baseline else {}
     changes = compare_all(values, earlier)
     names = [name for name in dict.fromkeys((*ALWAYS, *measure.metrics)) if name not in GROUPS]
-    recorded: dict[str, Any] = {
-        name: {"value": changes.get(name), "baseline": earlier.get(name), "n": now["conversations"]} for name in names
-    }
+    recorded = {name: _figure(name, changes, earlier, now) for name in names}
     groups = {name: now[GROUPS[name]] for name in measure.metrics if name in GROUPS}
     known = sum(each["value"] is not None for each in recorded.values())
     text = f"{known} of {len(recorded)} metrics known over {now['conversations']:,} conversations"
     if measure.baseline:
         text += f", beside {before['conversations']:,} of the period before (observational)"
     return Did(text, {"metrics": recorded, **groups})
+
+
+def _figure(
+    name: str, values: Mapping[str, float | None], earlier: Mapping[str, float | None], now: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a metric's value with the baseline's, its unit, and the n of this period that it rests on."""
+    compared = COMPARED.get(name)
+    metric = REGISTRY.get(compared.of if compared else name)
+    unit = "fraction" if compared else metric.unit if metric else "yes or no"
+    n = metric.units(now) if metric else now["conversations"]
+    return {"value": values.get(name), "baseline": earlier.get(name), "unit": unit, "n": n}

@@ -212,4 +212,19 @@ def _stage(name: str, record: StageRun | None) -> dict[str, Any]:
 
 def _measured(record: StageRun | None) -> list[dict[str, Any]]:
     metrics = record.figures.get("metrics", {}) if record else {}
-    return [{"name": name.replace("_", " "), **found} for name, found in metrics.items()]
+    return [
+        {
+            "name": name.replace("_", " "),
+            "value": _told(found["value"], found["unit"]),
+            "baseline": _told(found["baseline"], found["unit"]),
+            "unit": "" if found["unit"] == "fraction" else found["unit"],
+            "n": found["n"],
+        }
+        for name, found in metrics.items()
+    ]
+
+
+def _told(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    return f"{value:.1%}" if unit == "fraction" else f"{value:,.2f}".rstrip("0").rstrip(".")

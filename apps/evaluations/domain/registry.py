@@ -49,10 +49,14 @@ class Metric:
 
     def read(self, metrics: Mapping[str, Any]) -> float | None:
         """Return the value, None where it is unknown or rests on fewer than ``minimum_n`` units."""
-        n = _at(metrics, self.n_path)
+        n = self.units(metrics)
         if n is None or n < self.minimum_n:
             return None
         return _at(metrics, self.path)
+
+    def units(self, metrics: Mapping[str, Any]) -> float | None:
+        """Return how many units the value rests on; None where the metrics do not say."""
+        return _at(metrics, self.n_path)
 
 
 def _at(metrics: Mapping[str, Any], path: tuple[str, ...]) -> float | None:
