@@ -17,8 +17,9 @@ import orjson
 from flywheel.cli.arguments import slug
 from flywheel.cli.django_setup import start_django
 from flywheel.cli.progress import Progress
-from flywheel.embedded import Environment, prepare
-from flywheel.embedded.supervisor import WORKERS, Child, product_children, provision
+from flywheel.cli.workers import at_work
+from flywheel.embedded import prepare
+from flywheel.embedded.supervisor import provision
 
 BAD_INPUT = 2
 FAILED = 100
@@ -83,14 +84,8 @@ def run(options: argparse.Namespace) -> int:
             if not environment.attached:
                 provision(environment.variables)
             start_django(environment)
-            workers = [] if environment.web_url else _start_workers(environment, options.data_dir)
-            try:
+            with at_work(environment, options.data_dir):
                 report, everything = _analyze(files, captured, options)
-            finally:
-                for worker in workers:
-                    worker.ask_to_stop()
-                for worker in workers:
-                    worker.make_stop(time.monotonic() + 5)
     except UnreadableInput as error:
         for line in str(error).splitlines():
             print(f"flywheel: {line}", file=sys.stderr)
@@ -137,14 +132,6 @@ def _judge(metrics: dict[str, Any], condition: Any, options: argparse.Namespace)
     words = {True: "holds", False: "does not hold", None: "cannot be known and does not fire"}[holds]
     print(f"--fail-on {options.fail_on!r} {words}: {told}", file=sys.stderr)
     return FAILED if holds else 0
-
-
-def _start_workers(environment: Environment, data_dir: Path) -> list[Child]:
-    children = product_children(host="127.0.0.1", port=0, workers=2, data_dir=data_dir)
-    workers = [child for child in children if child.name in WORKERS]
-    for worker in workers:
-        worker.start({**environment.variables, "FLYWHEEL_POOL": "false"}, data_dir.resolve() / "logs")
-    return workers
 
 
 def _analyze(
