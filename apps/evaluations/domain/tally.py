@@ -7,6 +7,8 @@ Every field is a count, a whole-number sum, a histogram, a sketch or a minimum, 
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -154,10 +156,12 @@ class _Merged:
 
     def __init__(self) -> None:
         self.sums = dict.fromkeys(_SUMS, 0)
-        self.counts: dict[str, dict[str, int]] = {name: {} for name in _COUNTS}
+        self.counts: dict[str, defaultdict[str, int]] = {name: defaultdict(int) for name in _COUNTS}
         self.moments = {name: [0, 0, 0] for name in _UNITS}
         self.days: list[date] = []
         self.users: set[int] = set()
+        # No hash above this one can be among the smallest any more.
+        self.largest_user: int | None = None
         self.factors: dict[str, FactorTally] = {}
         self.agents: dict[str, AgentTally] = {}
 
@@ -165,9 +169,10 @@ class _Merged:
         for name in _SUMS:
             self.sums[name] += getattr(part, name)
         for name in _COUNTS:
-            counts = self.counts[name]
-            for key, count in getattr(part, name).items():
-                counts[key] = counts.get(key, 0) + count
+            if found_counts := getattr(part, name):
+                counts = self.counts[name]
+                for key, count in found_counts.items():
+                    counts[key] += count
         for name, sums in self.moments.items():
             moments = getattr(part, name)
             sums[0] += moments.n
@@ -175,9 +180,7 @@ class _Merged:
             sums[2] += moments.squares
         if part.first_day is not None and part.last_day is not None:
             self.days = [min([part.first_day, *self.days]), max([part.last_day, *self.days])]
-        self.users.update(part.users)
-        if len(self.users) > 32 * distinct.K:
-            self.users = set(distinct.smallest(self.users))
+        self._add_users(part.users)
         for factor, found in part.factors.items():
             self.factors[factor] = self.factors.get(factor, FactorTally()).merge(found)
         for agent, did in part.agents.items():
@@ -185,6 +188,13 @@ class _Merged:
             self.agents[agent] = did if known is None else known.merge(did)
         if len(self.agents) > 2 * MOST_AGENTS:
             self.agents = _sample(self.agents)
+
+    def _add_users(self, users: tuple[int, ...]) -> None:
+        # Sorted, as every sketch is: what lies above the bound is left out unread, and soon that is nearly all.
+        self.users.update(users if self.largest_user is None else users[: bisect_left(users, self.largest_user)])
+        if len(self.users) > 2 * distinct.K:
+            kept = distinct.smallest(self.users)
+            self.users, self.largest_user = set(kept), kept[-1]
 
     def done(self) -> Tally:
         fields: dict[str, Any] = dict(self.sums)

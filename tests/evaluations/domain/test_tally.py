@@ -13,7 +13,7 @@ from apps.evaluations.domain import distinct, histograms
 from apps.evaluations.domain import tally as module
 from apps.evaluations.domain.facts import Fact
 from apps.evaluations.domain.moments import Gathering, Moments
-from apps.evaluations.domain.tally import MONEY, FactorTally, Tally, tally
+from apps.evaluations.domain.tally import MONEY, FactorTally, Tally, merge_all, tally
 from tests.evaluations.domain.made import fact, facts
 
 
@@ -92,6 +92,15 @@ def test_users_are_counted_once_and_exactly_while_they_are_few() -> None:
     both = distinct.merge(distinct.sketch(["a", "b", ""]), distinct.sketch(["b", "c"]))
 
     assert distinct.estimate(both) == (3, 3, 3)
+
+
+def test_users_of_many_days_are_those_of_one_great_day() -> None:
+    days = [[f"user {n}" for n in range(day * 90, day * 90 + 150)] for day in range(40)]
+
+    merged = merge_all(tally([fact(unit_hash=user) for user in users]) for users in days)
+
+    assert merged.users == distinct.sketch(user for users in days for user in users)
+    assert merged.conversations == 40 * 150
 
 
 def test_many_users_are_estimated_with_an_interval() -> None:
