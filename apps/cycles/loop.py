@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from apps.cycles.stages import analyze, capture, measure
+from apps.cycles.stages import analyze, capture, insights, measure
 from apps.cycles.stages.values import Outcome, Turn
 
 Stage = Callable[[Turn], Outcome]
@@ -19,6 +19,7 @@ Stage = Callable[[Turn], Outcome]
 WHEEL: Mapping[str, Stage] = {
     "capture": capture.run,
     "analyze": analyze.run,
+    "insights": insights.run,
     "measure": measure.run,
 }
 

@@ -42,11 +42,13 @@ def sandbox() -> Organization:
     return organization
 
 
-def capture(organization: Organization, at: datetime, sessions: int) -> None:
+def capture(
+    organization: Organization, at: datetime, sessions: int, reply: str = "Open Settings, then Export."
+) -> None:
     lines = [
         json.dumps({"session_id": f"{at:%d%H}-{n}", "role": role, "message": words, "timestamp": at.isoformat()})
         for n in range(sessions)
-        for role, words in (("user", "How do I export my data?"), ("assistant", "Open Settings, then Export."))
+        for role, words in (("user", "How do I export my data?"), ("assistant", reply))
     ]
     headers = {"Authorization": f"Bearer {make_key(organization)}"}
     answer = Client().post(
@@ -83,6 +85,7 @@ def test_a_cycle_turns_every_stage_once_over_the_time_since_the_last(sandbox: Or
     assert [(stage["name"], stage["status"]) for stage in told["stages"]] == [(name, "done") for name in loop.WHEEL]
     figures = {stage["name"]: stage["figures"] for stage in told["stages"]}
     assert figures["capture"]["conversations"] == figures["analyze"]["conversations"] == 40
+    assert figures["insights"]["degradation"]["avg_quality_score"]["status"] == "warming up"
     assert figures["measure"]["metrics"]["escalation_rate"] == {
         "value": 0, "baseline": None, "unit": "fraction", "n": 40,
     }  # fmt: skip
@@ -92,6 +95,24 @@ def test_a_cycle_turns_every_stage_once_over_the_time_since_the_last(sandbox: Or
     assert figures["measure"]["metrics"]["block_rate_improvement"]["value"] is None
     assert figures["measure"]["business_outcomes"]["upsells"] == 0
     assert told["next"] == [{"what": "the next cycle", "at": "2026-11-16T02:00:00Z"}]
+
+
+def test_a_cycle_says_what_crossed_its_threshold_and_who_stands_for_it(sandbox: Organization) -> None:
+    text = "stages:\n  insights: {thresholds: {missing_specific_steps: 90%, escalation_rate: 50%}}\n"
+    call(sandbox, "PUT", "/cycles/config?application=support", text)
+    capture(sandbox, MONDAY, sessions=40, reply="I see.")
+    move_clock(organization_id=sandbox.id, to=MONDAY + timedelta(hours=3), actor="test", at=MONDAY)
+
+    scheduling.start_due(at=MONDAY)
+    work_off(sandbox)
+    cycle = call(sandbox, "GET", "/cycles").json()["results"][0]
+    found = next(stage for stage in cycle["stages"] if stage["name"] == "insights")["figures"]["findings"]
+
+    crossed = [each for each in found if each["kind"] == "threshold"]
+    assert [(each["metric"], each["value"], each["n"], each["limit"]) for each in crossed] == [
+        ("missing_specific_steps", 1.0, 40, 0.9),
+    ]  # fmt: skip
+    assert len(crossed[0]["evidence"]) > 0
 
 
 def test_a_slot_has_one_cycle_however_often_the_tick_comes(sandbox: Organization) -> None:

@@ -28,6 +28,8 @@ stages:
   analyze:
     evaluations: [security-analysis, quality-assessment, business-intelligence, performance-analysis]
     sample: 100%
+  insights:
+    thresholds: {security_risk_score: 7, quality_score: 6, security_incidents: 5}
   measure:
     metrics: [block_rate_improvement, quality_score_delta, revenue_impact, business_outcomes]
 """
@@ -106,6 +108,7 @@ def cycle(request: HttpRequest, access: Access, cycle_id: str) -> HttpResponse:
         "cycle": _row(found, stages) | {"version": found.config_version, "finished_at": found.finished_at},
         "stages": told,
         "unexpected": [words for stage in told for words in stage["unexpected"]],
+        "findings": _found(stages.get("insights")),
         "measured": _measured(stages.get("measure")),
         "next_at": selectors.next_turn(found.application),
         "config_url": reverse("cycle_config", args=[found.application.slug]) if access.may(ADMINISTRATORS) else None,
@@ -208,6 +211,21 @@ def _stage(name: str, record: StageRun | None) -> dict[str, Any]:
         "unexpected": record.unexpected,
         "seconds": (ended - record.started_at).total_seconds() if ended else None,
     }
+
+
+def _found(record: StageRun | None) -> list[dict[str, Any]]:
+    findings = record.figures.get("findings", []) if record else []
+    return [
+        {
+            "title": found["title"],
+            "kind": found["kind"],
+            "severity": found["severity"],
+            "value": _told(found["value"], found["unit"]),
+            "interval": [_told(bound, found["unit"]) for bound in found["interval"] or ()],
+            "n": found["n"],
+        }
+        for found in findings
+    ]
 
 
 def _measured(record: StageRun | None) -> list[dict[str, Any]]:
