@@ -66,10 +66,10 @@ def _measure(n: int) -> dict[str, Any]:
     alone = time.process_time() - began
     assessing.assess_batch(organization_id=organization.id, batch_id=batches[0])
     early = _resident_mb()
-    began = time.perf_counter()
+    began, worked, served = time.perf_counter(), time.process_time(), _database_cpu()
     for batch in batches[1:]:
         assessing.assess_batch(organization_id=organization.id, batch_id=batch)
-    seconds = time.perf_counter() - began
+    seconds, worked, served = time.perf_counter() - began, time.process_time() - worked, _database_cpu() - served
     rest = n - min(n, _LINES // TURNS)
     return {
         "conversations": n,
@@ -77,10 +77,24 @@ def _measure(n: int) -> dict[str, Any]:
         "analysis_alone_per_s_and_core": len(values) / alone,
         "microseconds_a_conversation": 1e6 * alone / len(values),
         "read_from_database_per_s": len(values) / reading,
-        "assessed_and_stored_per_s_and_core": rest / seconds if rest else None,
+        "assessed_and_stored_per_s": rest / seconds if rest else None,
+        "assessed_and_stored_per_cpu_s_of_worker": rest / worked if rest else None,
+        "assessed_and_stored_per_cpu_s_of_worker_and_database": rest / (worked + served) if rest else None,
         "memory_after_the_first_batch_mb": early,
         "memory_at_the_end_mb": _resident_mb(),
     }
+
+
+def _database_cpu() -> float:
+    """Return the CPU seconds this process's connection has cost the database server so far."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    # Fields 14 and 15, counted from behind the command's name, which may hold blanks.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_mb() -> float:
