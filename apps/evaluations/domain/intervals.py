@@ -28,12 +28,12 @@ def wilson(successes: int, trials: int, z: float = Z95) -> tuple[float, float] |
     return (low, high)
 
 
-def newcombe(k1: int, n1: int, k0: int, n0: int) -> tuple[float, float] | None:
+def newcombe(k1: int, n1: int, k0: int, n0: int, z: float = Z95) -> tuple[float, float] | None:
     """Return the interval of k1/n1 − k0/n0; None where either has no trials.
 
     Source: Newcombe (1998), Interval estimation for the difference between independent proportions, method 10.
     """
-    one, zero = wilson(k1, n1), wilson(k0, n0)
+    one, zero = wilson(k1, n1, z), wilson(k0, n0, z)
     if one is None or zero is None:
         return None
     p1, p0 = k1 / n1, k0 / n0
