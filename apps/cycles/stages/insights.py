@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apps.cycles.stages.values import Did, Outcome, Turn
 from apps.insights.domain.signals import SEVERITIES, Period
-from apps.insights.selectors import Degradation, Found, look
+
+if TYPE_CHECKING:
+    from apps.insights.selectors import Degradation, Found
 
 # Conversations named with each finding; its rows list them all.
 _NAMED = 5
@@ -15,6 +17,9 @@ _NAMED = 5
 
 def run(turn: Turn) -> Outcome:
     """Look at the period once, and record every finding with its figures and some of its evidence."""
+    # Here, because it brings numpy: workers look, and the web process that knows the wheel stays light.
+    from apps.insights.selectors import look
+
     seen = look(
         application_id=turn.application.id,
         period=Period(turn.since, turn.until),

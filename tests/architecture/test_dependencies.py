@@ -1,0 +1,55 @@
+"""What the product imports is what `make demo` installs, and the web process leaves heavy libraries to the workers."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"numpy", "scipy", "sklearn", "statsmodels", "vaderSentiment"}
+
+
+def imported() -> dict[str, str]:
+    """Return every package the product imports, wherever in a file, with one file that does."""
+    found: dict[str, str] = {}
+    for path in sorted([*(ROOT / "apps").rglob("*.py"), *(ROOT / "flywheel").rglob("*.py")]):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            found |= {name.partition(".")[0]: str(path.relative_to(ROOT)) for name in names}
+    return found
+
+
+def test_every_package_the_product_imports_is_installed_without_the_development_ones() -> None:
+    pinned = {
+        line.partition("==")[0].partition("[")[0].lower().replace("_", "-")
+        for line in (ROOT / "requirements" / "base.txt").read_text("utf-8").splitlines()
+        if "==" in line and not line.startswith((" ", "#"))
+    }
+    of = {
+        package: {name.lower().replace("_", "-") for name in names}
+        for package, names in packages_distributions().items()
+    }
+
+    missing = {
+        package: where
+        for package, where in imported().items()
+        if package not in sys.stdlib_module_names | {"apps", "flywheel"} and not of.get(package, set()) & pinned
+    }
+
+    assert missing == {}, "add it to requirements/base.in"
+
+
+def test_the_web_process_does_not_load_the_workers_libraries() -> None:
+    code = (
+        "import sys, django; django.setup(); import flywheel.urls, flywheel.wsgi;"
+        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
