@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from apps.cycles.domain.configuration import Configuration, read_configuration
@@ -36,7 +37,7 @@ def newest_cycle(application_id: int) -> Cycle | None:
     return found
 
 
-def stages_of(cycles: list[Cycle]) -> dict[int, dict[str, StageRun]]:
+def stages_of(cycles: Sequence[Cycle]) -> dict[int, dict[str, StageRun]]:
     """Return what each stage of these cycles did, by cycle id and stage; one query."""
     found: dict[int, dict[str, StageRun]] = {cycle.id: {} for cycle in cycles}
     for record in StageRun.objects.filter(cycle_id__in=list(found)):

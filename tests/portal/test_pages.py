@@ -12,6 +12,7 @@ from django.views.defaults import server_error
 
 from apps.ingestion.models import Batch, Conversation
 from apps.organizations.models import AuditEvent, Membership
+from apps.platform.api.cursors import encode_cursor
 from apps.platform.tenancy import tenant
 from tests.portal.world import World
 
@@ -133,3 +134,9 @@ def test_the_policy_allows_no_inline_script_and_nothing_from_elsewhere(world: Wo
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "http" not in policy
+
+
+def test_a_cursor_whose_time_has_no_zone_was_not_made_here(world: World) -> None:
+    cursor = encode_cursor(["2026-11-02T10:00:00", 1])
+
+    assert signed_in(world, "viewer").get("/conversations/", {"cursor": cursor}).status_code == 400

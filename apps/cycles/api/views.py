@@ -23,7 +23,7 @@ from apps.cycles.services import configuring, turning
 from apps.organizations.api.views import OrganizationView
 from apps.organizations.models import Application
 from apps.platform import clock
-from apps.platform.api.cursors import decode_cursor, encode_cursor
+from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
 from apps.platform.idempotency import Answer, once
 
@@ -97,19 +97,10 @@ class CyclesView(OrganizationView):
     def get(self, request: Request) -> Response:
         """List cycles, newest first."""
         application = self.application(request.query_params.get("application") or None)
-        before = None
-        if cursor := request.query_params.get("cursor"):
-            (before,) = decode_cursor(cursor, 1)
-            if not isinstance(before, int):
-                raise Problem(400, "bad_cursor", "This cursor was not made here; start without one.")
         found = selectors.list_cycles(
-            application_id=application.id if application else None, before=before, limit=PAGE + 1
+            application_id=application.id if application else None, before=read_place(request), limit=PAGE + 1
         )
-        page, following = found[:PAGE], None
-        if len(found) > PAGE:
-            query = request._request.GET.copy()
-            query["cursor"] = encode_cursor([page[-1].id])
-            following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+        page, following = cut_page(request, found, size=PAGE, key=lambda cycle: [cycle.id])
         stages = selectors.stages_of(page)
         return Response({"results": [show(cycle, stages[cycle.id]) for cycle in page], "next": following})
 
@@ -241,8 +232,4 @@ def _named(view: OrganizationView, request: Request) -> Application:
 
 
 def _find(view: OrganizationView, cycle_id: str) -> Cycle:
-    cycle = selectors.find_cycle(cycle_id)
-    bound = view.principal.application_id
-    if cycle is None or (bound is not None and cycle.application_id != bound):
-        raise Problem(404, "not_found", "There is no such cycle in this organization.")
-    return cycle
+    return view.own(selectors.find_cycle(cycle_id), "cycle")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -20,6 +19,7 @@ from apps.cycles.services import configuring, turning
 from apps.organizations import selectors as organizations
 from apps.organizations.models import Application
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
+from apps.organizations.web.paging import cut_page, read_before
 
 _PAGE = 30
 _EXAMPLE = """\
@@ -58,9 +58,7 @@ class StartForm(forms.Form):
 @portal_page()
 def cycle_list(request: HttpRequest, access: Access) -> HttpResponse:
     """List turns of the wheel, newest first; who works with the data starts one."""
-    before = request.GET.get("before", "")
-    if before and not before.isdecimal():
-        raise BadRequest("This page was not linked from here.")
+    before = read_before(request)
     applications = organizations.list_applications()
     choices = [(each.slug, each.name) for each in applications]
     form = StartForm(request.POST or None, applications=choices) if access.may(WORKERS) and choices else None
@@ -68,18 +66,12 @@ def cycle_list(request: HttpRequest, access: Access) -> HttpResponse:
         access.require(WORKERS)
         if form is not None and form.is_valid():
             return redirect("cycle", cycle_id=_start(form.cleaned_data["application"], access).public_id)
-    found = selectors.list_cycles(
-        application_id=access.application_id, before=int(before) if before else None, limit=_PAGE + 1
-    )
-    page = found[:_PAGE]
+    found = selectors.list_cycles(application_id=access.application_id, before=before, limit=_PAGE + 1)
+    page, pager = cut_page(found, _PAGE, "cycles", access, before=before)
     stages = selectors.stages_of(page)
     context = {
         "rows": [_row(each, stages[each.id]) for each in page],
-        "page": {
-            "newer": page_url("cycles", access) if before else None,
-            "older": page_url("cycles", access, before=page[-1].id) if len(found) > _PAGE else None,
-            "note": "",
-        },
+        "page": pager,
         "configurations": [
             {"name": each.name, "url": reverse("cycle_config", args=[each.slug])}
             for each in applications

@@ -17,7 +17,7 @@ from apps.evaluations.selectors.runs import eta_seconds, find_run, list_runs
 from apps.evaluations.services import runs
 from apps.organizations.api.views import OrganizationView
 from apps.platform import clock
-from apps.platform.api.cursors import decode_cursor, encode_cursor
+from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
 from apps.platform.idempotency import Answer, once
 
@@ -67,18 +67,10 @@ class RunsView(OrganizationView):
     def get(self, request: Request) -> Response:
         """List runs, newest first."""
         application = self.application(request.query_params.get("application") or None)
-        before = None
-        if cursor := request.query_params.get("cursor"):
-            (place,) = decode_cursor(cursor, 1)
-            if not isinstance(place, int):
-                raise Problem(400, "bad_cursor", "This cursor was not made here; start without one.")
-            before = place
-        found = list_runs(application_id=application.id if application else None, before=before, limit=PAGE + 1)
-        page, following = found[:PAGE], None
-        if len(found) > PAGE:
-            query = request._request.GET.copy()
-            query["cursor"] = encode_cursor([page[-1].id])
-            following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+        found = list_runs(
+            application_id=application.id if application else None, before=read_place(request), limit=PAGE + 1
+        )
+        page, following = cut_page(request, found, size=PAGE, key=lambda run: [run.id])
         return Response({"results": [show(run) for run in page], "next": following})
 
     @extend_schema(operation_id="startEvaluationRun", request=OpenApiTypes.OBJECT, responses={202: OpenApiTypes.OBJECT})
@@ -138,11 +130,7 @@ class CancelRunView(OrganizationView):
 
 
 def _find(view: OrganizationView, run_id: str) -> EvaluationRun:
-    run = find_run(run_id)
-    bound = view.principal.application_id
-    if run is None or (bound is not None and run.application_id != bound):
-        raise Problem(404, "not_found", "There is no such run in this organization.")
-    return run
+    return view.own(find_run(run_id), "run")
 
 
 def _read(data: Any) -> tuple[RunRequest, float, datetime | None, datetime | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
@@ -12,9 +11,10 @@ from rest_framework.response import Response
 
 from apps.evaluations import selectors
 from apps.evaluations.filtering import NAMES, BadFilter, parse_filters
+from apps.evaluations.paging import key_of, read_key
 from apps.evaluations.selectors import Filters
 from apps.organizations.api.views import OrganizationView
-from apps.platform.api.cursors import decode_cursor, encode_cursor
+from apps.platform.api.cursors import cut_page
 from apps.platform.api.problems import Problem
 
 PAGE = 50
@@ -43,23 +43,10 @@ class ConversationsView(OrganizationView):
     def get(self, request: Request) -> Response:
         """List conversations, newest first."""
         filters = read_filters(self, request)
-        after = None
-        if cursor := request.query_params.get("cursor"):
-            moment, conversation_id = decode_cursor(cursor, 2)
-            try:
-                after = (datetime.fromisoformat(moment), int(conversation_id))
-                if after[0].tzinfo is None:
-                    raise ValueError(moment)
-            except (TypeError, ValueError) as error:
-                raise Problem(400, "bad_cursor", "This cursor was not made here; start without one.") from error
+        after = read_key(request.query_params.get("cursor"))
         rows = selectors.list_facts(filters, limit=PAGE + 1, after=after)
-        page = rows[:PAGE]
+        page, following = cut_page(request, rows, size=PAGE, key=key_of)
         results = selectors.results_of([row.conversation_id for row in page])
-        following = None
-        if len(rows) > PAGE:
-            query = request._request.GET.copy()
-            query["cursor"] = encode_cursor([page[-1].started_at.isoformat(), page[-1].conversation_id])
-            following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
         return Response({
             "results": [
                 {

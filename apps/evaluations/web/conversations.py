@@ -15,10 +15,11 @@ from apps.evaluations import selectors
 from apps.evaluations.domain.quality.patterns import PATTERNS
 from apps.evaluations.exports import conversations_csv
 from apps.evaluations.filtering import NAMES, OUTCOMES, BadFilter, parse_filters
+from apps.evaluations.paging import key_of, read_key
 from apps.evaluations.selectors import AnalyzedConversation
 from apps.evaluations.web.words import LEAKS, money, say, worst_incident
 from apps.organizations.web.access import Access, page_url, portal_page
-from apps.platform.api.cursors import decode_cursor, encode_cursor
+from apps.platform.api.cursors import encode_cursor
 from apps.platform.api.problems import Problem
 
 _PAGE = 50
@@ -57,7 +58,7 @@ def conversations(request: HttpRequest, access: Access) -> HttpResponse:
     results = selectors.results_of([row.conversation_id for row in page])
     older = None
     if len(found) > _PAGE:
-        cursor = encode_cursor([page[-1].started_at.isoformat(), page[-1].conversation_id])
+        cursor = encode_cursor(key_of(page[-1]))
         older = page_url("conversations", access, **asked, cursor=cursor)
     paged = bool(request.GET.get("cursor"))
     context = {
@@ -99,12 +100,9 @@ def conversations(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 def _after(cursor: str | None) -> tuple[datetime, int] | None:
-    if not cursor:
-        return None
     try:
-        moment, conversation_id = decode_cursor(cursor, 2)
-        return datetime.fromisoformat(moment), int(conversation_id)
-    except (Problem, TypeError, ValueError) as error:
+        return read_key(cursor)
+    except Problem as error:
         raise BadRequest("This page was not linked from here; start without its cursor.") from error
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -18,6 +17,7 @@ from apps.evaluations.selectors.runs import eta_seconds, find_run, list_runs
 from apps.evaluations.services import runs
 from apps.organizations import selectors as organizations
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
+from apps.organizations.web.paging import cut_page, read_before
 from apps.platform import clock
 
 _PAGE = 30
@@ -39,9 +39,7 @@ class RunForm(forms.Form):
 @portal_page()
 def run_list(request: HttpRequest, access: Access) -> HttpResponse:
     """List runs, newest first; who works with the data starts one."""
-    before = request.GET.get("before", "")
-    if before and not before.isdecimal():
-        raise BadRequest("This page was not linked from here.")
+    before = read_before(request)
     choices = [(each.slug, each.name) for each in organizations.list_applications()]
     form = RunForm(request.POST or None, applications=choices) if access.may(WORKERS) and choices else None
     if request.method == "POST":
@@ -50,15 +48,11 @@ def run_list(request: HttpRequest, access: Access) -> HttpResponse:
             started = _start(form, access)
             if started is not None:
                 return redirect("run", run_id=started.public_id)
-    found = list_runs(application_id=access.application_id, before=int(before) if before else None, limit=_PAGE + 1)
-    page = found[:_PAGE]
+    found = list_runs(application_id=access.application_id, before=before, limit=_PAGE + 1)
+    page, pager = cut_page(found, _PAGE, "runs", access, before=before)
     context = {
         "rows": [_row(each) for each in page],
-        "page": {
-            "newer": page_url("runs", access) if before else None,
-            "older": page_url("runs", access, before=page[-1].id) if len(found) > _PAGE else None,
-            "note": "",
-        },
+        "page": pager,
         "empty": {"title": "No run yet", "text": "New conversations are analyzed without one, seconds after capture."},
         "start_url": reverse("runs") if form is not None else None,
         "form": form,

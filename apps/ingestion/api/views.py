@@ -18,7 +18,7 @@ from apps.ingestion.models import Batch
 from apps.ingestion.services import accepting, outcomes, storing
 from apps.organizations.api.views import OrganizationView
 from apps.platform import clock
-from apps.platform.api.cursors import decode_cursor, encode_cursor
+from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
 from apps.platform.idempotency import Answer, once
 from apps.platform.tenancy import tenant
@@ -128,10 +128,7 @@ class BatchView(OrganizationView):
     @extend_schema(operation_id="readBatch", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request, batch_id: str) -> Response:
         """Say how far a batch has come."""
-        batch = selectors.find_batch(batch_id)
-        bound = self.principal.application_id
-        if batch is None or (bound is not None and batch.application_id != bound):
-            raise Problem(404, "not_found", "There is no such batch in this organization.")
+        batch = self.own(selectors.find_batch(batch_id), "batch")
         return Response(_batch(batch, [
             {"line": r.line, "code": r.code, "detail": r.detail} for r in selectors.rejected_lines(batch)
         ]))  # fmt: skip
@@ -154,19 +151,13 @@ class BatchesView(OrganizationView):
         status = query.get("status") or None
         if status is not None and status not in Batch.Status.values:
             raise Problem(422, "bad_status", f"`status` is one of {', '.join(Batch.Status.values)}.")
-        before = None
-        if cursor := query.get("cursor"):
-            (before,) = decode_cursor(cursor, 1)
-            if not isinstance(before, int):
-                raise Problem(400, "bad_cursor", "This cursor was not made here; start without one.")
         found = selectors.list_batches(
-            application_id=application.id if application else None, before=before, limit=PAGE + 1, status=status
+            application_id=application.id if application else None,
+            before=read_place(request),
+            limit=PAGE + 1,
+            status=status,
         )
-        page, following = found[:PAGE], None
-        if len(found) > PAGE:
-            asked = request._request.GET.copy()
-            asked["cursor"] = encode_cursor([page[-1].id])
-            following = request.build_absolute_uri(f"{request.path}?{asked.urlencode()}")
+        page, following = cut_page(request, found, size=PAGE, key=lambda batch: [batch.id])
         rows = [{**_batch(batch, []), "rejected": batch.rejected} for batch in page]
         return Response({"results": rows, "next": following})
 
@@ -180,10 +171,7 @@ class RetryBatchView(OrganizationView):
     @extend_schema(operation_id="retryBatch", request=None, responses={202: OpenApiTypes.OBJECT})
     def post(self, request: Request, batch_id: str) -> Response:
         """Try a failed batch again; 409 for one that has not failed."""
-        batch = selectors.find_batch(batch_id)
-        bound = self.principal.application_id
-        if batch is None or (bound is not None and batch.application_id != bound):
-            raise Problem(404, "not_found", "There is no such batch in this organization.")
+        self.own(selectors.find_batch(batch_id), "batch")
         if not storing.retry_batch(organization_id=self.principal.organization.id, batch_id=batch_id):
             raise Problem(409, "not_failed", "Only a failed batch is tried again.")
         return Response({"batch_id": batch_id, "status": "pending"}, status=202)

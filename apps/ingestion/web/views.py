@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -23,6 +23,7 @@ from apps.ingestion.services.uploading import accept_upload
 from apps.organizations import selectors as organizations
 from apps.organizations import services
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
+from apps.organizations.web.paging import cut_page, read_before
 from apps.platform.cells import neutralised
 from apps.platform.tenancy import tenant
 
@@ -40,22 +41,14 @@ _LABELS = {
 @portal_page()
 def batches(request: HttpRequest, access: Access) -> HttpResponse:
     """List what was captured, newest first."""
-    before = request.GET.get("before", "")
-    if before and not before.isdecimal():
-        raise BadRequest("This page was not linked from here.")
-    found = selectors.list_batches(
-        application_id=access.application_id, before=int(before) if before else None, limit=_PAGE + 1
-    )
-    page = found[:_PAGE]
+    before = read_before(request)
+    found = selectors.list_batches(application_id=access.application_id, before=before, limit=_PAGE + 1)
+    page, pager = cut_page(found, _PAGE, "batches", access, before=before)
     upload = page_url("upload", access) if access.may(WORKERS) else None
     empty = {"title": "Nothing captured yet", "text": "Push logs through the API, or upload a file."}
     context = {
         "rows": [_row(batch) for batch in page],
-        "page": {
-            "newer": page_url("batches", access) if before else None,
-            "older": page_url("batches", access, before=page[-1].id) if len(found) > _PAGE else None,
-            "note": "",
-        },
+        "page": pager,
         "empty": empty | ({"action": {"label": "Upload a file", "url": upload}} if upload else {}),
         "upload_url": upload,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -28,6 +28,15 @@ class RefusedAnswer(Exception):
 
     def __init__(self, response: Response) -> None:
         self.response = response
+
+
+class OfOneApplication(Protocol):
+    """A row that belongs to an application."""
+
+    application_id: int
+
+
+Row = TypeVar("Row", bound=OfOneApplication)
 
 
 class OrganizationView(APIView):
@@ -70,6 +79,13 @@ class OrganizationView(APIView):
         # DRF looks the handler up after authentication: that is the place to enter the organization.
         setattr(self, name, run_in_tenant)
         return super().dispatch(request, *args, **kwargs)
+
+    def own(self, row: Row | None, what: str) -> Row:
+        """Return the row. 404 where there is none, and for another application than the one the key is bound to."""
+        bound = self.principal.application_id
+        if row is None or (bound is not None and row.application_id != bound):
+            raise Problem(404, "not_found", f"There is no such {what} in this organization.")
+        return row
 
     def application(self, slug: str | None, *, make: bool = False) -> Application | None:
         """Return the application this call is about: the key's own, or the one named. 404 for a foreign one.

@@ -21,6 +21,7 @@ from apps.organizations import selectors, services
 from apps.organizations.models import ApiKey
 from apps.organizations.web.access import ADMINISTRATORS, Access, choose_organization, page_url, portal_page
 from apps.organizations.web.forms import InvitationForm, KeyForm, MemberForm
+from apps.organizations.web.paging import cut_page, read_before
 from apps.platform import clock
 
 _AUDIT_PAGE = 50
@@ -270,26 +271,20 @@ def curl(key: str, access: Access) -> str:
 @portal_page(ADMINISTRATORS)
 def audit(request: HttpRequest, access: Access) -> HttpResponse:
     """Show who did what, newest first."""
-    before = request.GET.get("before", "")
-    if before and not before.isdecimal():
-        raise BadRequest("This page was not linked from here.")
+    before = read_before(request)
     actor, action = request.GET.get("actor", ""), request.GET.get("action", "")
     rows = selectors.list_audit(
-        organization_id=access.organization.id, before=int(before) if before else None, limit=_AUDIT_PAGE + 1,
+        organization_id=access.organization.id, before=before, limit=_AUDIT_PAGE + 1,
         actor=actor, action=action,
     )  # fmt: skip
-    page = rows[:_AUDIT_PAGE]
-    older = None
-    if len(rows) > _AUDIT_PAGE:
-        older = page_url("audit", access, before=page[-1].id, actor=actor, action=action)
+    page, pager = cut_page(rows, _AUDIT_PAGE, "audit", access, before=before, actor=actor, action=action)
     context = {
         "rows": [
             {"at": each.at, "actor": each.actor, "action": each.action, "subject": each.subject,
              "detail": [(key, _words(value)) for key, value in each.detail.items()]}
             for each in page
         ],
-        "page": {"newer": page_url("audit", access, actor=actor, action=action) if before else None, "older": older,
-                 "note": ""},
+        "page": pager,
         "csv_url": None,
         "filters": {"actor": actor, "action": action},
         "actions": sorted({each.action for each in page}),
