@@ -115,3 +115,8 @@ class StageRun(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.stage} {self.status}"
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the stage took, waiting included; None before its end."""
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None

@@ -10,10 +10,12 @@ from apps.cycles.models import Cycle, CycleConfig, Schedule, StageRun
 from apps.organizations.models import Application
 
 
-def configuration_of(application: Application, *, version: int | None = None) -> tuple[int, Configuration]:
-    """Return an application's configuration and its version, the newest by default; 0 and the defaults if none."""
-    saved = written_configuration(application, version=version)
-    return (saved.version, read_configuration(saved.text)) if saved else (0, Configuration())
+def configuration_of(
+    application: Application, *, version: int | None = None
+) -> tuple[CycleConfig | None, Configuration]:
+    """Return what was written, the newest version by default, and what it means; None and the defaults if nothing."""
+    written = written_configuration(application, version=version)
+    return written, read_configuration(written.text) if written else Configuration()
 
 
 def written_configuration(application: Application, *, version: int | None = None) -> CycleConfig | None:

@@ -8,7 +8,8 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from apps.experiments.domain.statistics import Comparison, Summary, compare, sample_size
+from apps.experiments.domain.statistics import Comparison, Summary, compare
+from flywheel.cli.power import share, sizes
 
 _COUNTS = re.compile(r"(\d{1,12})/(\d{1,12})")
 
@@ -44,17 +45,6 @@ def planned(text: str) -> int:
     return int(text)
 
 
-def share(text: str) -> float:
-    """Return a number between 0 and 1, both left out. Raises ArgumentTypeError."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: a number between 0 and 1")
-    return value
-
-
 def run(options: argparse.Namespace) -> int:
     """Print the comparison."""
     found = compare(
@@ -73,25 +63,19 @@ def _needed(control: float, treatment: float, alpha: float) -> dict[str, int] | 
     """Return units per arm that see a difference of this size with 80 % power; None where none could."""
     if control == treatment or not (0 < control < 1 and 0 < treatment < 1):
         return None
-    return {
-        method: sample_size(
-            baseline=control, minimum_detectable_effect=treatment - control, alpha=alpha, power=0.8, method=method
-        )
-        for method in ("fixed", "sequential")
-    }
+    return sizes(baseline=control, effect=treatment - control, alpha=alpha, power=0.8)
 
 
 def _told(found: Comparison, options: argparse.Namespace, needed: dict[str, int] | None) -> str:
     assert found.difference is not None
     assert found.interval is not None
-    level = f"{1 - found.alpha:.4g}".replace("0.", "").ljust(2, "0")
     words = {"treatment": "treatment is better", "control": "control is better", "continue": "not significant"}
     how = "one look" if found.method == "fixed" else "valid at every look"
     lines = [
         f"control    {options.control.mean:7.2%} of {options.control.n:,}",
         f"treatment  {options.treatment.mean:7.2%} of {options.treatment.n:,}",
-        f"difference {100 * found.difference:+.1f} points   {level} % [{100 * found.interval[0]:+.1f}, "
-        f"{100 * found.interval[1]:+.1f}]   p = {found.p_value:.3g}   ({how})",
+        f"difference {100 * found.difference:+.1f} points   {100 * (1 - found.alpha):g} % "
+        f"[{100 * found.interval[0]:+.1f}, {100 * found.interval[1]:+.1f}]   p = {found.p_value:.3g}   ({how})",
     ]
     if found.lift is not None and found.lift_interval is not None:
         low, high = found.lift_interval

@@ -43,9 +43,10 @@ def run(options: argparse.Namespace) -> int:
             provision(environment.variables)
         start_django(environment)
         try:
-            organization, cycle_id = _start(options, text)
+            organization, cycle = _start(options, text)
+            print(f"Cycle {cycle}  {cycle.since:%Y-%m-%d %H:%M} – {cycle.until:%Y-%m-%d %H:%M} UTC", flush=True)
             with at_work(environment, options.data_dir):
-                return _turn(organization, cycle_id)
+                return _turn(organization, cycle.public_id)
         except LookupError as error:
             print(f"flywheel: {error.args[0]}", file=sys.stderr)
         except BadDocument as error:
@@ -54,7 +55,8 @@ def run(options: argparse.Namespace) -> int:
     return BAD_INPUT
 
 
-def _start(options: argparse.Namespace, text: str | None) -> tuple[Any, str]:
+def _start(options: argparse.Namespace, text: str | None) -> tuple[Any, Any]:
+    """Return the organization and the cycle that was started."""
     from apps.cycles.services.configuring import save_configuration
     from apps.cycles.services.turning import start_cycle
     from apps.organizations import selectors
@@ -76,7 +78,7 @@ def _start(options: argparse.Namespace, text: str | None) -> tuple[Any, str]:
         cycle = start_cycle(
             organization=organization, application=application, at=now, slot=now, started_by="command line"
         )
-    return organization, cycle.public_id
+    return organization, cycle
 
 
 def _turn(organization: Any, cycle_id: str) -> int:
@@ -93,9 +95,6 @@ def _turn(organization: Any, cycle_id: str) -> int:
             cycle = find_cycle(cycle_id)
             assert cycle is not None
             stages = stages_of([cycle])[cycle.id]
-        if not told:
-            print(f"Cycle {cycle_id}  {cycle.since:%Y-%m-%d %H:%M} – {cycle.until:%Y-%m-%d %H:%M} UTC", flush=True)
-            told.add("")
         _tell(stages, told)
         if cycle.status != Cycle.Status.RUNNING:
             print(f"{cycle.status}" + ("; the log says why" if cycle.status == Cycle.Status.FAILED else ""))
@@ -112,7 +111,7 @@ def _tell(stages: dict[str, Any], told: set[str]) -> None:
         if name in told or stage is None or stage.finished_at is None:
             continue
         told.add(name)
-        print(f"● {name.upper():<9} {stage.did}   {(stage.finished_at - stage.started_at).total_seconds():.1f} s")
+        print(f"● {name.upper():<9} {stage.did}   {stage.seconds:.1f} s")
         for words in stage.unexpected:
             print(f"  ! {words}")
         sys.stdout.flush()

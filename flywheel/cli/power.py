@@ -8,7 +8,6 @@ import sys
 from typing import Any
 
 from apps.experiments.domain.statistics import sample_size
-from flywheel.cli.compare import share
 
 BAD_USAGE = 2
 
@@ -24,24 +23,35 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
     return parser
 
 
+def share(text: str) -> float:
+    """Return a number between 0 and 1, both left out. Raises ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a number between 0 and 1")
+    return value
+
+
+def sizes(*, baseline: float, effect: float, alpha: float, power: float) -> dict[str, int]:
+    """Return units per arm for one look, and for watching. Raises ValueError as ``sample_size``."""
+    asked = {"baseline": baseline, "minimum_detectable_effect": effect, "alpha": alpha, "power": power}
+    return {"fixed": sample_size(**asked, method="fixed"), "sequential": sample_size(**asked, method="sequential")}
+
+
 def run(options: argparse.Namespace) -> int:
     """Print the size for one look, and for watching. Exit 2 for what cannot be detected."""
     try:
-        sizes = {
-            method: sample_size(
-                baseline=options.baseline, minimum_detectable_effect=options.mde, alpha=options.alpha,
-                power=options.power, method=method,
-            )
-            for method in ("fixed", "sequential")
-        }  # fmt: skip
+        needed = sizes(baseline=options.baseline, effect=options.mde, alpha=options.alpha, power=options.power)
     except ValueError as error:
         print(f"flywheel: {error}", file=sys.stderr)
         return BAD_USAGE
     if options.format == "json":
-        print(json.dumps({f"{method}_per_arm": size for method, size in sizes.items()}, indent=2))
+        print(json.dumps({f"{method}_per_arm": size for method, size in needed.items()}, indent=2))
         return 0
     changed = options.baseline + options.mde
     print(f"{options.baseline:.1%} → {changed:.1%}, alpha {options.alpha:g}, power {options.power:g}")
-    print(f"fixed       {sizes['fixed']:,} per arm, one look at the end")
-    print(f"sequential  {sizes['sequential']:,} per arm, looked at as often as one likes")
+    print(f"fixed       {needed['fixed']:,} per arm, one look at the end")
+    print(f"sequential  {needed['sequential']:,} per arm, looked at as often as one likes")
     return 0

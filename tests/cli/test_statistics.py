@@ -21,6 +21,12 @@ def test_compare_says_what_the_counts_do_not_show(capsys: pytest.CaptureFixture[
     assert "needs 263 per arm with one look, about 420 when watching" in told
 
 
+def test_the_level_of_the_interval_is_what_alpha_leaves(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["compare", *COUNTS, "--alpha", "0.001"])
+
+    assert " 99.9 % [" in capsys.readouterr().out
+
+
 def test_compare_as_json_is_the_comparison(capsys: pytest.CaptureFixture[str]) -> None:
     main(["compare", *COUNTS, "--planned-n", "526", "--sequential", "--format", "json"])
 

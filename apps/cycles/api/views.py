@@ -186,7 +186,6 @@ def _show_stage(name: str, record: StageRun | None) -> dict[str, Any]:
             "name": name, "status": "pending", "did": "", "figures": {}, "unexpected": [], "waits_for": "",
             "attempts": 0, "seconds": None,
         }  # fmt: skip
-    ended = record.finished_at
     return {
         "name": name,
         "status": record.status,
@@ -195,13 +194,12 @@ def _show_stage(name: str, record: StageRun | None) -> dict[str, Any]:
         "unexpected": record.unexpected,
         "waits_for": record.waits_for,
         "attempts": record.attempts,
-        "seconds": (ended - record.started_at).total_seconds() if ended else None,
+        "seconds": record.seconds,
     }
 
 
 def _show_configuration(application: Application) -> dict[str, Any]:
-    written = selectors.written_configuration(application)
-    _, meant = selectors.configuration_of(application)
+    written, meant = selectors.configuration_of(application)
     return {
         "application": application.slug,
         "version": written.version if written else 0,

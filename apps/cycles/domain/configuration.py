@@ -206,9 +206,7 @@ def _improve(section: Section) -> Improve:
 
 def _deploy(section: Section) -> Deploy:
     percent = section.scalar("rollout_percentage")
-    share = _number(section, percent) if percent else Deploy.rollout_percent
-    # 10, 10% and 0.1 would each be read by somebody as ten percent; only the first two are.
-    share = share * 100 if percent is not None and percent.text.strip().endswith("%") else share
+    share = _percent(section, percent) if percent else Deploy.rollout_percent
     staging = _flag(section, "staging_test", default=True)
     for node in section.items("targets") or ():
         name, given = _target(section, node)
@@ -243,8 +241,7 @@ def _target(section: Section, node: Node) -> tuple[str, float | None]:
     if isinstance(node, Keys) and len(node.entries) == 1:
         name, _, value = node.entries[0]
         if isinstance(value, Scalar):
-            given = _number(section, value)
-            return name, given * 100 if value.text.strip().endswith("%") else given
+            return name, _percent(section, value)
     return _text(section, node), None
 
 
@@ -292,6 +289,12 @@ def _number(section: Section, node: Scalar) -> float:
         return 1.0
     value = float(match[3]) / (100 if match[4] else 1)
     return -value if match[1] in {"-", "−"} else value
+
+
+def _percent(section: Section, node: Scalar) -> float:
+    """Return a percentage: 10, 10% and 0.1 would each be read by somebody as ten percent; only the first two are."""
+    value = _number(section, node)
+    return value * 100 if node.text.strip().endswith("%") else value
 
 
 def _text(section: Section, node: Node) -> str:

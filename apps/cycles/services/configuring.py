@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Max
-
 from apps.cycles.domain.configuration import STAGES, Configuration, read_configuration
 from apps.cycles.domain.documents import BadDocument, Fault
 from apps.cycles.domain.schedules import next_slot
 from apps.cycles.loop import WHEEL
 from apps.cycles.models import CycleConfig, Schedule
+from apps.cycles.selectors import written_configuration
 from apps.organizations.models import Application, Organization
 from apps.organizations.services import record_audit
 from apps.platform import clock
@@ -47,14 +46,13 @@ def save_configuration(
     found = check_configuration(text)
     # Two savers of one application take turns here.
     Application.objects.select_for_update().get(id=application.id)
-    versions = CycleConfig.objects.filter(application=application)
-    newest: CycleConfig | None = versions.order_by("-version").first()
+    newest = written_configuration(application)
     if newest is not None and newest.text == text:
         return newest
     saved: CycleConfig = CycleConfig.objects.create(
         organization=organization,
         application=application,
-        version=(versions.aggregate(last=Max("version"))["last"] or 0) + 1,
+        version=newest.version + 1 if newest is not None else 1,
         text=text,
         saved_by=actor,
         saved_at=at,

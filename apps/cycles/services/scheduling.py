@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 
 from apps.cycles.domain.schedules import last_slot, next_slot
 from apps.cycles.models import Schedule
@@ -30,12 +31,9 @@ def start_due(*, at: datetime) -> int:
 
 
 def _due(at: datetime) -> list[int]:
-    # A sandbox's clock may stand anywhere.
-    due = Q(organization__sandbox=False, next_run_at__lte=at) | Q(
-        organization__sandbox=True, organization__clock_at__isnull=True, next_run_at__lte=at
-    )
-    due |= Q(organization__sandbox=True, next_run_at__lte=F("organization__clock_at"))
-    return list(Schedule.objects.filter(due).order_by("next_run_at").values_list("id", flat=True)[:_AT_ONCE])
+    # Only a sandbox has a clock of its own, which may stand anywhere.
+    due = Schedule.objects.filter(next_run_at__lte=Coalesce("organization__clock_at", Value(at)))
+    return list(due.order_by("next_run_at").values_list("id", flat=True)[:_AT_ONCE])
 
 
 def _start(schedule_id: int, at: datetime) -> bool:

@@ -39,7 +39,7 @@ def start_cycle(
 
     ``since`` defaults to the end of the application's last cycle.
     """
-    version, configuration = configuration_of(application)
+    written, configuration = configuration_of(application)
     cycle, made = Cycle.objects.get_or_create(
         organization_id=organization.id,
         application=application,
@@ -48,7 +48,7 @@ def start_cycle(
             "public_id": new_identifier("c"),
             "since": since or _since(application, organization, configuration, slot),
             "until": slot,
-            "config_version": version,
+            "config_version": written.version if written else 0,
             "started_by": started_by,
             "started_at": at,
         },
@@ -141,7 +141,6 @@ def _open(cycle: Cycle, name: str) -> StageRun:
 
 def _turn(organization: Organization, cycle: Cycle, record: StageRun) -> Turn:
     _, configuration = configuration_of(cycle.application, version=cycle.config_version)
-    before = StageRun.objects.filter(cycle=cycle, status=StageRun.Status.DONE)
     return Turn(
         cycle_id=cycle.public_id,
         organization=organization,
@@ -151,7 +150,6 @@ def _turn(organization: Organization, cycle: Cycle, record: StageRun) -> Turn:
         configuration=configuration,
         at=clock.now(organization),
         notes=record.notes,
-        figures=dict(before.values_list("stage", "figures")),
     )
 
 

@@ -15,8 +15,7 @@ from apps.organizations.models import Application, Organization
 class Turn:
     """One turn of the wheel: whose, over which period [since, until), by which configuration.
 
-    ``at`` is the organization's time. ``notes`` are what this stage wrote when it last waited; ``figures`` what the
-    stages before it found, by their name.
+    ``at`` is the organization's time. ``notes`` are what this stage wrote when it last waited.
     """
 
     cycle_id: str
@@ -27,7 +26,6 @@ class Turn:
     configuration: Configuration
     at: datetime
     notes: Mapping[str, Any] = field(default_factory=dict)
-    figures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

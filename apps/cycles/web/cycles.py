@@ -195,13 +195,12 @@ def _row(found: Cycle, stages: dict[str, StageRun]) -> dict[str, Any]:
 def _stage(name: str, record: StageRun | None) -> dict[str, Any]:
     if record is None:
         return {"name": name, "status": "pending", "words": "", "unexpected": [], "seconds": None}
-    ended = record.finished_at
     return {
         "name": name,
         "status": record.status,
         "words": record.did or record.waits_for,
         "unexpected": record.unexpected,
-        "seconds": (ended - record.started_at).total_seconds() if ended else None,
+        "seconds": record.seconds,
     }
 
 

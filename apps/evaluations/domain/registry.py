@@ -52,19 +52,22 @@ class Metric:
         n = self.units(metrics)
         if n is None or n < self.minimum_n:
             return None
-        return _at(metrics, self.path)
+        return _number(value_at(metrics, self.path))
 
     def units(self, metrics: Mapping[str, Any]) -> float | None:
         """Return how many units the value rests on; None where the metrics do not say."""
-        return _at(metrics, self.n_path)
+        return _number(value_at(metrics, self.n_path))
 
 
-def _at(metrics: Mapping[str, Any], path: tuple[str, ...]) -> float | None:
+def value_at(metrics: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """Return what stands at a path in the metrics object; None where it leads nowhere."""
     value: Any = metrics
     for name in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(name)
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from apps.evaluations.domain.intervals import mean_interval, poisson
 from apps.evaluations.domain.metrics import metrics
-from apps.evaluations.domain.registry import REGISTRY, read_all
+from apps.evaluations.domain.registry import REGISTRY, read_all, value_at
 from apps.evaluations.domain.tally import MONEY, Tally
 from apps.insights.domain.signals import Severity
 
@@ -32,8 +32,7 @@ class Measured:
 
     def n(self, key: str) -> int:
         """Return the units the metric rests on."""
-        found = _at(self.metrics, REGISTRY[key].n_path)
-        return int(found) if found is not None else 0
+        return int(REGISTRY[key].units(self.metrics) or 0)
 
     def interval(self, key: str) -> tuple[float, float] | None:
         """Return the metric's 95 % interval; None where there is none (a quantile, a mean of very few)."""
@@ -49,7 +48,7 @@ class Measured:
             return (low * 10_000 / self.tally.conversations, high * 10_000 / self.tally.conversations)
         path = REGISTRY[key].path
         name = {"attacks_detected": "attacks_ci", "rate": "ci"}.get(path[-1], f"{path[-1]}_ci")
-        found = _at(self.metrics, (*path[:-1], name))
+        found = value_at(self.metrics, (*path[:-1], name))
         return (float(found[0]), float(found[1])) if found else None
 
     def _money(self, key: str) -> tuple[float, float] | None:
@@ -73,10 +72,3 @@ def measure(
 def weight_of(key: str) -> Severity:
     """Return how bad it is when this metric crosses its line."""
     return "critical" if key == "successful_attacks" else _WEIGHT[REGISTRY[key].path[0]]
-
-
-def _at(metrics: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    value: Any = metrics
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value

@@ -31,7 +31,7 @@ def of_proportions(control: Summary, treatment: Summary, *, higher_is_better: bo
     a, b, c, d = k0 + 1, control.n - k0 + 1, k1 + 1, treatment.n - k1 + 1
     if max(k0, k1) > LARGEST_EXACT:
         spread = math.sqrt(a * b / ((a + b) ** 2 * (a + b + 1)) + c * d / ((c + d) ** 2 * (c + d + 1)))
-        return _normal(c / (c + d) - a / (a + b), spread)
+        return of_gain(c / (c + d) - a / (a + b), spread)
     loss = a / (a + b) * _exceeds(c, d, a + 1, b) - c / (c + d) * _exceeds(c + 1, d, a, b)
     return Posterior(_exceeds(a, b, c, d), max(0.0, loss))
 
@@ -40,10 +40,11 @@ def of_means(control: Summary, treatment: Summary, *, higher_is_better: bool) ->
     """Compare two means whose posteriors are normal (flat prior, large samples)."""
     gain = treatment.mean - control.mean
     spread = math.sqrt(control.variance / control.n + treatment.variance / treatment.n)
-    return _normal(gain if higher_is_better else -gain, spread)
+    return of_gain(gain if higher_is_better else -gain, spread)
 
 
-def _normal(gain: float, spread: float) -> Posterior:
+def of_gain(gain: float, spread: float) -> Posterior:
+    """Return what a normal posterior of the gain says, from its mean and standard deviation."""
     if spread == 0:
         return Posterior(0.5 if gain == 0 else float(gain > 0), max(0.0, -gain))
     z = gain / spread

@@ -70,8 +70,12 @@ def lift_interval(control: Summary, treatment: Summary, *, z: float, is_proporti
         variance = (1 - m0) / (control.n * m0) + (1 - m1) / (treatment.n * m1)
     else:
         variance = control.variance / (control.n * m0 * m0) + treatment.variance / (treatment.n * m1 * m1)
-    ratio, half = math.log(m1 / m0), z * math.sqrt(variance)
-    return (_lift(ratio - half), _lift(ratio + half))
+    return around_lift(m1 / m0, z * math.sqrt(variance))
+
+
+def around_lift(ratio: float, half: float) -> tuple[float, float]:
+    """Return the interval of ratio − 1 that reaches ``half`` to each side on the log scale."""
+    return (_lift(math.log(ratio) - half), _lift(math.log(ratio) + half))
 
 
 def _lift(log_ratio: float) -> float:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from apps.experiments.domain.statistics import sequential
+from apps.experiments.domain.statistics import chance, intervals, sequential
 from apps.experiments.domain.statistics.comparing import (
     DEFAULT_PLANNED_N,
     MINIMUM_N,
@@ -14,7 +14,7 @@ from apps.experiments.domain.statistics.comparing import (
     Method,
     Verdict,
 )
-from apps.experiments.domain.statistics.distributions import normal_above, normal_density, normal_quantile
+from apps.experiments.domain.statistics.distributions import normal_above, normal_quantile
 
 
 @dataclass(frozen=True)
@@ -105,19 +105,17 @@ def compare_ratio(
         verdict = "treatment" if better else "control"
     lift_interval = None
     if r0 > 0 and r1 > 0:
-        centre, half = math.log(r1 / r0), multiple * math.sqrt(v0 / (r0 * r0) + v1 / (r1 * r1))
-        lift_interval = (math.expm1(centre - half), math.expm1(centre + half) if centre + half < 700 else math.inf)
-    gain = difference if higher_is_better else -difference
-    chance = normal_above(-gain / error) if error else None
-    loss = max(0.0, error * normal_density(gain / error) - gain * normal_above(gain / error)) if error else None
+        half = multiple * math.sqrt(v0 / (r0 * r0) + v1 / (r1 * r1))
+        lift_interval = intervals.around_lift(r1 / r0, half)
+    posterior = chance.of_gain(difference if higher_is_better else -difference, error) if error else None
     return Comparison(
         difference=difference,
         interval=(difference - multiple * error, difference + multiple * error),
         p_value=p_value,
         lift=r1 / r0 - 1 if r0 > 0 else None,
         lift_interval=lift_interval,
-        chance_to_win=chance,
-        expected_loss=loss,
+        chance_to_win=posterior.chance if posterior else None,
+        expected_loss=posterior.loss if posterior else None,
         verdict=verdict,
         method=method,
         alpha=alpha,
