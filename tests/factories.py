@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+from django.test import Client
 
+from apps.evaluations.services import assessing
+from apps.ingestion.services import storing
 from apps.organizations import services
 from apps.organizations.models import Application, Organization
 
@@ -56,3 +62,23 @@ def make_key(organization: Organization, *scopes: str, application: Application 
         at=AT,
         actor="test",
     ).secret
+
+
+def push(organization: Organization, records: Sequence[dict[str, Any]], application: str = "support") -> str:
+    """Push records through the API; return the batch's id."""
+    answer = Client().post(
+        f"/api/v1/logs?application={application}",
+        "\n".join(map(json.dumps, records)),
+        content_type="application/x-ndjson",
+        headers={"Authorization": f"Bearer {make_key(organization)}"},
+    )
+    assert answer.status_code == 202, answer.content
+    return str(answer.json()["batch_id"])
+
+
+def capture(organization: Organization, records: Sequence[dict[str, Any]], application: str = "support") -> str:
+    """Push records, store and assess them at once as workers would; return the batch's id."""
+    batch_id = push(organization, records, application)
+    storing.store_batch(organization_id=organization.id, batch_id=batch_id)
+    assessing.assess_batch(organization_id=organization.id, batch_id=batch_id)
+    return batch_id

@@ -15,11 +15,9 @@ from typing import Any
 import orjson
 
 from flywheel.cli.arguments import slug
-from flywheel.cli.django_setup import start_django
+from flywheel.cli.django_setup import connected
 from flywheel.cli.progress import Progress
 from flywheel.cli.workers import at_work
-from flywheel.embedded import prepare
-from flywheel.embedded.supervisor import provision
 
 BAD_INPUT = 2
 FAILED = 100
@@ -80,12 +78,8 @@ def run(options: argparse.Namespace) -> int:
     captured = Captured()
     try:
         files = _readable(find_files(options.paths), captured)
-        with prepare(options.data_dir) as environment:
-            if not environment.attached:
-                provision(environment.variables)
-            start_django(environment)
-            with at_work(environment, options.data_dir):
-                report, everything = _analyze(files, captured, options)
+        with connected(options.data_dir) as environment, at_work(environment, options.data_dir):
+            report, everything = _analyze(files, captured, options)
     except UnreadableInput as error:
         for line in str(error).splitlines():
             print(f"flywheel: {line}", file=sys.stderr)

@@ -7,9 +7,7 @@ import sys
 from typing import Any
 
 from flywheel.cli.arguments import slug
-from flywheel.cli.django_setup import start_django
-from flywheel.embedded import prepare
-from flywheel.embedded.supervisor import provision
+from flywheel.cli.django_setup import connected
 
 
 def add(subparsers: Any) -> argparse.ArgumentParser:
@@ -25,10 +23,7 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Make what is missing, and the key."""
-    with prepare(options.data_dir) as environment:
-        if not environment.attached:
-            provision(environment.variables)
-        start_django(environment)
+    with connected(options.data_dir):
         from apps.organizations import services
         from apps.platform import clock
 

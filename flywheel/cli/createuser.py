@@ -6,9 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from flywheel.cli.django_setup import start_django
-from flywheel.embedded import prepare
-from flywheel.embedded.supervisor import provision
+from flywheel.cli.django_setup import connected
 
 _ROLES = ("owner", "admin", "analyst", "viewer", "executive")
 _TEAMS = ("security", "product", "engineering", "business")
@@ -27,10 +25,7 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Make the person; an existing one gets a new password."""
-    with prepare(options.data_dir) as environment:
-        if not environment.attached:
-            provision(environment.variables)
-        start_django(environment)
+    with connected(options.data_dir):
         from django.core.exceptions import ValidationError
         from django.core.validators import validate_email
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.cli.arguments import slug
-from flywheel.cli.django_setup import start_django
+from flywheel.cli.django_setup import connected
 from flywheel.cli.workers import at_work
-from flywheel.embedded import prepare
-from flywheel.embedded.supervisor import provision
 
 BAD_INPUT = 2
 FAILED = 1
@@ -38,10 +36,7 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, UnicodeDecodeError) as error:
         print(f"flywheel: --config: {options.config} cannot be read: {error}", file=sys.stderr)
         return BAD_INPUT
-    with prepare(options.data_dir) as environment:
-        if not environment.attached:
-            provision(environment.variables)
-        start_django(environment)
+    with connected(options.data_dir) as environment:
         try:
             organization, cycle = _start(options, text)
             print(f"Cycle {cycle}  {cycle.since:%Y-%m-%d %H:%M} – {cycle.until:%Y-%m-%d %H:%M} UTC", flush=True)

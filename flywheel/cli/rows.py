@@ -11,9 +11,7 @@ import orjson
 
 from apps.evaluations.domain.registry import REGISTRY
 from flywheel.cli.arguments import slug
-from flywheel.cli.django_setup import start_django
-from flywheel.embedded import prepare
-from flywheel.embedded.supervisor import provision
+from flywheel.cli.django_setup import connected
 
 # The report's short forms, and what it counts that is no metric of its own.
 _SHORT: dict[str, Mapping[str, str]] = {
@@ -40,10 +38,7 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Print session, start, risk, quality and agent, newest first."""
-    with prepare(options.data_dir) as environment:
-        if not environment.attached:
-            provision(environment.variables)
-        start_django(environment)
+    with connected(options.data_dir):
         from apps.evaluations.filtering import BadFilter
 
         try:

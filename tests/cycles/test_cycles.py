@@ -14,14 +14,13 @@ from apps.cycles.models import Cycle, Schedule, StageRun
 from apps.cycles.services import configuring, scheduling, turning
 from apps.cycles.stages.values import Did, Turn
 from apps.evaluations.models import EvaluationRun
-from apps.evaluations.services import assessing, runs
-from apps.ingestion.services import storing
+from apps.evaluations.services import runs
 from apps.organizations.models import Organization
 from apps.organizations.services import move_clock
 from apps.platform import work
 from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
-from tests.factories import make_application, make_key, make_organization
+from tests.factories import capture, make_application, make_key, make_organization
 
 pytestmark = pytest.mark.django_db
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
@@ -42,21 +41,14 @@ def sandbox() -> Organization:
     return organization
 
 
-def capture(
+def capture_at(
     organization: Organization, at: datetime, sessions: int, reply: str = "Open Settings, then Export."
 ) -> None:
-    lines = [
-        json.dumps({"session_id": f"{at:%d%H}-{n}", "role": role, "message": words, "timestamp": at.isoformat()})
+    capture(organization, [
+        {"session_id": f"{at:%d%H}-{n}", "role": role, "message": words, "timestamp": at.isoformat()}
         for n in range(sessions)
         for role, words in (("user", "How do I export my data?"), ("assistant", reply))
-    ]
-    headers = {"Authorization": f"Bearer {make_key(organization)}"}
-    answer = Client().post(
-        "/api/v1/logs?application=support", "\n".join(lines), content_type="application/x-ndjson", headers=headers
-    )
-    batch_id = answer.json()["batch_id"]
-    storing.store_batch(organization_id=organization.id, batch_id=batch_id)
-    assessing.assess_batch(organization_id=organization.id, batch_id=batch_id)
+    ])  # fmt: skip
 
 
 def work_off(organization: Organization) -> None:
@@ -72,7 +64,7 @@ def work_off(organization: Organization) -> None:
 
 def test_a_cycle_turns_every_stage_once_over_the_time_since_the_last(sandbox: Organization) -> None:
     assert call(sandbox, "PUT", "/cycles/config?application=support", WEEKLY).status_code == 200
-    capture(sandbox, MONDAY + timedelta(hours=5), sessions=40)
+    capture_at(sandbox, MONDAY + timedelta(hours=5), sessions=40)
     move_clock(organization_id=sandbox.id, to=MONDAY + timedelta(days=7, hours=3), actor="test", at=MONDAY)
 
     assert scheduling.start_due(at=MONDAY) == 1
@@ -100,7 +92,7 @@ def test_a_cycle_turns_every_stage_once_over_the_time_since_the_last(sandbox: Or
 def test_a_cycle_says_what_crossed_its_threshold_and_who_stands_for_it(sandbox: Organization) -> None:
     text = "stages:\n  insights: {thresholds: {missing_specific_steps: 90%, escalation_rate: 50%}}\n"
     call(sandbox, "PUT", "/cycles/config?application=support", text)
-    capture(sandbox, MONDAY, sessions=40, reply="I see.")
+    capture_at(sandbox, MONDAY, sessions=40, reply="I see.")
     move_clock(organization_id=sandbox.id, to=MONDAY + timedelta(hours=3), actor="test", at=MONDAY)
 
     scheduling.start_due(at=MONDAY)
@@ -176,7 +168,7 @@ def test_a_cycle_that_failed_for_good_says_so_and_a_person_has_it_tried_again(sa
 
 def test_runs_share_a_period_without_looking_at_a_conversation_twice(sandbox: Organization) -> None:
     for hour in (3, 9, 15, 21):
-        capture(sandbox, MONDAY + timedelta(hours=hour), sessions=3)
+        capture_at(sandbox, MONDAY + timedelta(hours=hour), sessions=3)
     move_clock(organization_id=sandbox.id, to=MONDAY + timedelta(days=1, hours=2), actor="test", at=MONDAY)
 
     call(sandbox, "POST", "/cycles", {"application": "support"})

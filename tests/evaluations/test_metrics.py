@@ -15,26 +15,13 @@ from apps.evaluations.domain.tally import Tally
 from apps.evaluations.models import Assessment, DailyRollup
 from apps.evaluations.selectors import Filters
 from apps.evaluations.services import assessing, rollups
-from apps.ingestion.services import storing
 from apps.organizations.models import Organization
 from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
-from tests.factories import make_application, make_key, make_organization
+from tests.factories import capture, make_application, make_key, make_organization
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 11, 2, tzinfo=UTC)
-
-
-def capture(organization: Organization, records: list[dict[str, Any]]) -> None:
-    body = "\n".join(map(json.dumps, records))
-    headers = {"Authorization": f"Bearer {make_key(organization)}"}
-    answer = Client().post(
-        "/api/v1/logs?application=support", body, content_type="application/x-ndjson", headers=headers
-    )
-    assert answer.status_code == 202, answer.content
-    batch_id = answer.json()["batch_id"]
-    storing.store_batch(organization_id=organization.id, batch_id=batch_id)
-    assessing.assess_batch(organization_id=organization.id, batch_id=batch_id)
 
 
 def get(organization: Organization, path: str) -> Any:

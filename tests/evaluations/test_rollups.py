@@ -19,8 +19,8 @@ from apps.evaluations.selectors import Filters
 from apps.evaluations.services.rollups import tally_day
 from apps.organizations.models import Organization
 from apps.platform.tenancy import tenant
-from tests.evaluations.test_metrics import capture, roll_up_all
-from tests.factories import make_application, make_organization
+from tests.evaluations.test_metrics import roll_up_all
+from tests.factories import capture, make_application, make_organization
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,7 @@ from apps.evaluations.domain.registry import REGISTRY
 from apps.evaluations.filtering import BadFilter, parse_filters
 from apps.evaluations.selectors import Filters
 from apps.platform.tenancy import tenant
-from tests.evaluations.test_metrics import capture
-from tests.factories import make_organization
+from tests.factories import capture, make_organization
 
 pytestmark = pytest.mark.django_db
 # Where the number of conversations behind each metric stands in the metrics object.

@@ -12,28 +12,21 @@ from django.test import Client
 from apps.evaluations.analyzers import Suite
 from apps.evaluations.models import Assessment, ConversationFact, EvaluationRun
 from apps.evaluations.services import assessing, runs
-from apps.ingestion.services import storing
 from apps.organizations.models import Organization
 from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
-from tests.factories import make_key, make_organization
+from tests.factories import capture, make_key, make_organization
 
 pytestmark = pytest.mark.django_db
 
 
-def capture(organization: Organization, sessions: int, application: str = "support") -> str:
-    lines = [
-        json.dumps({"session_id": f"s{n}", "role": role, "message": f"{role} says {n}", "timestamp": at})
+def capture_sessions(organization: Organization, sessions: int, application: str = "support") -> str:
+    records = [
+        {"session_id": f"s{n}", "role": role, "message": f"{role} says {n}", "timestamp": at}
         for n in range(sessions)
         for role, at in (("user", "2026-11-02T10:00:00Z"), ("assistant", "2026-11-02T10:00:05Z"))
     ]
-    headers = {"Authorization": f"Bearer {make_key(organization)}"}
-    path = f"/api/v1/logs?application={application}"
-    answer = Client().post(path, "\n".join(lines), content_type="application/x-ndjson", headers=headers)
-    batch_id: str = answer.json()["batch_id"]
-    storing.store_batch(organization_id=organization.id, batch_id=batch_id)
-    assessing.assess_batch(organization_id=organization.id, batch_id=batch_id)
-    return batch_id
+    return capture(organization, records, application)
 
 
 def call(organization: Organization, method: str, path: str, body: Any = None, **headers: str) -> Any:
@@ -44,7 +37,7 @@ def call(organization: Organization, method: str, path: str, body: Any = None, *
 
 def test_a_run_looks_at_every_conversation_once_and_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     organization = make_organization()
-    capture(organization, 5)
+    capture_sessions(organization, 5)
     monkeypatch.setattr(runs, "SHARD", 2)
     asked = call(organization, "POST", "/evaluation-runs", {"application": "support"})
     run_id = asked.json()["id"]
@@ -65,7 +58,7 @@ def test_a_run_looks_at_every_conversation_once_and_says_how_far_it_is(monkeypat
 
 def test_a_cancelled_run_stops_and_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     organization = make_organization()
-    capture(organization, 4)
+    capture_sessions(organization, 4)
     monkeypatch.setattr(runs, "SHARD", 2)
     run_id = call(organization, "POST", "/evaluation-runs", {"application": "support"}).json()["id"]
     with tenant(organization.id):
@@ -81,7 +74,7 @@ def test_a_cancelled_run_stops_and_keeps_what_is_done(monkeypatch: pytest.Monkey
 
 def test_a_samples_summary_counts_the_sample_and_nothing_else() -> None:
     organization = make_organization()
-    capture(organization, 40)
+    capture_sessions(organization, 40)
     asked = {"application": "support", "sample": "50%"}
     run_id = call(organization, "POST", "/evaluation-runs", asked).json()["id"]
 
@@ -96,7 +89,7 @@ def test_a_samples_summary_counts_the_sample_and_nothing_else() -> None:
 
 def test_a_sample_and_a_period_choose_the_same_conversations_every_time() -> None:
     organization = make_organization()
-    capture(organization, 40)
+    capture_sessions(organization, 40)
     ids = [
         call(organization, "POST", "/evaluation-runs", {"application": "support", "sample": "50%"}).json()["id"]
         for _ in range(2)
@@ -127,7 +120,7 @@ def test_a_sample_and_a_period_choose_the_same_conversations_every_time() -> Non
 )
 def test_a_run_that_cannot_be_is_refused_with_the_reason(body: dict[str, Any], words: str) -> None:
     organization = make_organization()
-    capture(organization, 1)
+    capture_sessions(organization, 1)
 
     answer = call(organization, "POST", "/evaluation-runs", body)
 
@@ -139,7 +132,7 @@ def test_a_run_that_cannot_be_is_refused_with_the_reason(body: dict[str, Any], w
 
 def test_a_repeated_request_under_one_key_is_one_run_and_a_stranger_sees_none() -> None:
     organization, stranger = make_organization(), make_organization()
-    capture(organization, 1)
+    capture_sessions(organization, 1)
     body = {"application": "support"}
 
     first, again = (
@@ -163,7 +156,7 @@ def test_a_poison_conversation_is_parked_and_holds_up_nobody(monkeypatch: pytest
         return analyze(self, conversation, at=at)
 
     monkeypatch.setattr(Suite, "analyze", fail_on_three)
-    batch_id = capture(organization, 6)
+    batch_id = capture_sessions(organization, 6)
     parked = WorkItem.objects.get(organization=organization, kind="evaluations.assess_one")
     status = call(organization, "GET", f"/batches/{batch_id}").json()["status"]
     with tenant(organization.id):
@@ -179,7 +172,7 @@ def test_a_poison_conversation_is_parked_and_holds_up_nobody(monkeypatch: pytest
 
 def test_a_second_look_leaves_metrics_as_they_were() -> None:
     organization = make_organization()
-    capture(organization, 3)
+    capture_sessions(organization, 3)
     before = call(organization, "GET", "/metrics").json()
     run_id = call(organization, "POST", "/evaluation-runs", {"application": "support"}).json()["id"]
 

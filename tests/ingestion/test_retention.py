@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connections
-from django.test import Client
 
 from apps.evaluations.models import ConversationFact
-from apps.evaluations.services import assessing
 from apps.ingestion.models import Batch, Conversation, Message
-from apps.ingestion.services import storing
 from apps.ingestion.services.retention import AHEAD, maintain
 from apps.organizations.models import Organization
 from apps.platform.tenancy import tenant
-from tests.factories import make_key, make_organization
+from tests.factories import capture, make_organization
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 
 
-def capture(organization: Organization, session: str) -> None:
-    line = {"session_id": session, "role": "user", "message": "hello", "timestamp": "1999-01-01T00:00:00Z"}
-    answer = Client().post(
-        "/api/v1/logs?application=support",
-        json.dumps(line),
-        content_type="application/x-ndjson",
-        headers={"Authorization": f"Bearer {make_key(organization)}"},
+def capture_session(organization: Organization, session: str) -> None:
+    capture(
+        organization, [{"session_id": session, "role": "user", "message": "hello", "timestamp": "1999-01-01T00:00:00Z"}]
     )
-    batch_id = answer.json()["batch_id"]
-    storing.store_batch(organization_id=organization.id, batch_id=batch_id)
-    assessing.assess_batch(organization_id=organization.id, batch_id=batch_id)
 
 
 def partitions() -> set[str]:
@@ -52,9 +41,9 @@ def test_text_goes_when_its_days_are_over_and_facts_stay() -> None:
     short = make_organization(sandbox=True, clock_at=NOW, retention_days=7)
     long = make_organization(sandbox=True, clock_at=NOW, retention_days=90)
     for organization in (short, long):
-        capture(organization, "old")
+        capture_session(organization, "old")
         move(organization, NOW + timedelta(days=6))
-        capture(organization, "new")
+        capture_session(organization, "new")
         move(organization, NOW + timedelta(days=8))
 
     done = maintain(at=NOW)
@@ -73,7 +62,7 @@ def test_text_goes_when_its_days_are_over_and_facts_stay() -> None:
 @pytest.mark.usefixtures("committed")
 def test_partitions_are_made_ahead_dropped_behind_and_never_from_event_time() -> None:
     organization = make_organization(retention_days=30)
-    capture(organization, "an event of 1999")
+    capture_session(organization, "an event of 1999")
     before = partitions()
 
     then = NOW + timedelta(days=1000)

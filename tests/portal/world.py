@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
-from django.test import Client
 
 from apps.cycles.services import turning
 from apps.demo.production import simulate_week
@@ -20,7 +18,7 @@ from apps.organizations import services
 from apps.organizations.models import Application, Membership, Organization
 from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
-from tests.factories import AT, make_application, make_key, make_organization, make_person
+from tests.factories import AT, make_application, make_organization, make_person, push
 
 WEEK = datetime(2026, 11, 2, tzinfo=UTC)
 NOW = datetime(2026, 11, 9, 8, tzinfo=UTC)
@@ -133,14 +131,7 @@ def session_of(user: User) -> str:
 
 def capture(organization: Organization, records: list[dict[str, Any]], *, application: str = "support") -> str:
     """Push records through the API, and do at once what workers would do; return the batch."""
-    answer = Client().post(
-        f"/api/v1/logs?application={application}",
-        "\n".join(map(json.dumps, records)),
-        content_type="application/x-ndjson",
-        headers={"Authorization": f"Bearer {make_key(organization)}"},
-    )
-    assert answer.status_code == 202, answer.content
-    batch_id = str(answer.json()["batch_id"])
+    batch_id = push(organization, records, application)
     work_off(organization, batch_id)
     return batch_id
 
