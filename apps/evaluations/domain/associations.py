@@ -55,7 +55,8 @@ def adjust(p_values: Sequence[float]) -> list[float]:
     order = sorted(range(len(p_values)), key=lambda i: -p_values[i])
     adjusted, smallest = [0.0] * len(p_values), 1.0
     for rank, i in zip(range(len(p_values), 0, -1), order, strict=True):
-        smallest = min(smallest, p_values[i] * len(p_values) / rank)
+        # The quotient first: it is at least 1, so that rounding never takes a p-value below itself.
+        smallest = min(smallest, p_values[i] * (len(p_values) / rank))
         adjusted[i] = smallest
     return adjusted
 
