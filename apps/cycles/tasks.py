@@ -12,13 +12,11 @@ def start_due() -> None:
     scheduling.start_due(at=clock.wall())
 
 
-@shared_task(name="cycles.turn", time_limit=600)
+def _mark_failed(*, organization_id: int, key: str) -> None:
+    turning.mark_failed(organization_id=organization_id, cycle_id=key)
+
+
+@work.performs("cycles.turn", time_limit=600, on_parked=_mark_failed)
 def turn(*, organization_id: int, key: str) -> None:
     """Go on with one cycle."""
-    work.perform(
-        "cycles.turn",
-        organization_id=organization_id,
-        key=key,
-        work=lambda: turning.go_on(organization_id=organization_id, cycle_id=key),
-        on_parked=lambda: turning.mark_failed(organization_id=organization_id, cycle_id=key),
-    )
+    turning.go_on(organization_id=organization_id, cycle_id=key)

@@ -2,76 +2,42 @@
 
 from datetime import date
 
-from celery import shared_task
-
 from apps.evaluations.services import assessing, rollups, runs
 from apps.platform import work
 
 
-@shared_task(name="evaluations.assess_batch", time_limit=600)
+@work.performs("evaluations.assess_batch", time_limit=600)
 def assess_batch(*, organization_id: int, key: str) -> None:
     """Assess what one batch brought."""
-    work.perform(
-        "evaluations.assess_batch",
-        organization_id=organization_id,
-        key=key,
-        work=lambda: assessing.assess_batch(organization_id=organization_id, batch_id=key),
-    )
+    assessing.assess_batch(organization_id=organization_id, batch_id=key)
 
 
-@shared_task(name="evaluations.assess_stale", time_limit=600)
+@work.performs("evaluations.assess_stale", time_limit=600)
 def assess_stale(*, organization_id: int, key: str) -> None:
     """Assess what changed in one application."""
-    work.perform(
-        "evaluations.assess_stale",
-        organization_id=organization_id,
-        key=key,
-        work=lambda: assessing.assess_stale(organization_id=organization_id, application_id=int(key)),
-    )
+    assessing.assess_stale(organization_id=organization_id, application_id=int(key))
 
 
-@shared_task(name="evaluations.assess_one", time_limit=600)
+@work.performs("evaluations.assess_one", time_limit=600)
 def assess_one(*, organization_id: int, key: str) -> None:
     """Assess one conversation that failed before."""
-    work.perform(
-        "evaluations.assess_one",
-        organization_id=organization_id,
-        key=key,
-        work=lambda: assessing.assess_one(organization_id=organization_id, conversation_id=int(key)),
-    )
+    assessing.assess_one(organization_id=organization_id, conversation_id=int(key))
 
 
-@shared_task(name="evaluations.run", time_limit=600)
+@work.performs("evaluations.run", time_limit=600)
 def run(*, organization_id: int, key: str) -> None:
     """Go on with an evaluation run."""
-    work.perform(
-        "evaluations.run",
-        organization_id=organization_id,
-        key=key,
-        work=lambda: runs.go_on(organization_id=organization_id, run_id=key),
-    )
+    runs.go_on(organization_id=organization_id, run_id=key)
 
 
-@shared_task(name="evaluations.settle", time_limit=600)
+@work.performs("evaluations.settle", time_limit=600)
 def settle(*, organization_id: int, key: str) -> None:
     """Assess again what time has settled in one application."""
-    work.perform(
-        "evaluations.settle",
-        organization_id=organization_id,
-        key=key,
-        work=lambda: assessing.settle(organization_id=organization_id, application_id=int(key)),
-    )
+    assessing.settle(organization_id=organization_id, application_id=int(key))
 
 
-@shared_task(name="evaluations.roll_up", time_limit=600)
+@work.performs("evaluations.roll_up", time_limit=600)
 def roll_up(*, organization_id: int, key: str) -> None:
     """Tally one day of one application again."""
     application_id, day = key.split(":")
-    work.perform(
-        "evaluations.roll_up",
-        organization_id=organization_id,
-        key=key,
-        work=lambda: rollups.roll_up(
-            organization_id=organization_id, application_id=int(application_id), day=date.fromisoformat(day)
-        ),
-    )
+    rollups.roll_up(organization_id=organization_id, application_id=int(application_id), day=date.fromisoformat(day))

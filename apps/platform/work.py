@@ -11,9 +11,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial, wraps
+from typing import Protocol
 
 import structlog
-from celery import current_app
+from celery import Task, current_app, shared_task
 from django.db import connection, connections, transaction
 from kombu.exceptions import OperationalError
 
@@ -157,6 +159,33 @@ def perform(
         if WorkItem.objects.filter(id=item.id, due_at__lte=clock.wall()).exists():
             send_hint(kind, organization_id=organization_id, key=key)
     return True
+
+
+class Doing(Protocol):
+    """What does one piece of a kind of work, or says that it was parked."""
+
+    __name__: str
+
+    def __call__(self, *, organization_id: int, key: str) -> None: ...
+
+
+def performs(kind: str, *, time_limit: int, on_parked: Doing | None = None) -> Callable[[Doing], Task[..., None]]:
+    """Make a function the Celery task of a kind of work: each call claims the piece, and see ``perform``.
+
+    ``time_limit`` in seconds.
+    """
+
+    def decorate(do: Doing) -> Task[..., None]:
+        @shared_task(name=kind, time_limit=time_limit)
+        @wraps(do)
+        def task(*, organization_id: int, key: str) -> None:
+            parked = partial(on_parked, organization_id=organization_id, key=key) if on_parked else None
+            piece = partial(do, organization_id=organization_id, key=key)
+            perform(kind, organization_id=organization_id, key=key, work=piece, on_parked=parked)
+
+        return task
+
+    return decorate
 
 
 def waiting(at: datetime, limit: int = 500) -> list[WorkItem]:
