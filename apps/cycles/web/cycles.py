@@ -20,6 +20,7 @@ from apps.organizations import selectors as organizations
 from apps.organizations.models import Application
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
+from apps.platform.templatetags.figures import money, number, percent
 
 _PAGE = 30
 _EXAMPLE = """\
@@ -100,8 +101,8 @@ def cycle(request: HttpRequest, access: Access, cycle_id: str) -> HttpResponse:
         "cycle": _row(found, stages) | {"version": found.config_version, "finished_at": found.finished_at},
         "stages": told,
         "unexpected": [words for stage in told for words in stage["unexpected"]],
-        "findings": _found(stages.get("insights")),
-        "measured": _measured(stages.get("measure")),
+        "findings": _found(stages.get("insights"), access.organization.currency),
+        "measured": _measured(stages.get("measure"), access.organization.currency),
         "next_at": selectors.next_turn(found.application),
         "config_url": reverse("cycle_config", args=[found.application.slug]) if access.may(ADMINISTRATORS) else None,
         "retry_url": reverse("retry_cycle", args=[found.public_id]) if failed and access.may(WORKERS) else None,
@@ -204,36 +205,38 @@ def _stage(name: str, record: StageRun | None) -> dict[str, Any]:
     }
 
 
-def _found(record: StageRun | None) -> list[dict[str, Any]]:
+def _found(record: StageRun | None, currency: str) -> list[dict[str, Any]]:
     findings = record.figures.get("findings", []) if record else []
     return [
         {
             "title": found["title"],
             "kind": found["kind"],
             "severity": found["severity"],
-            "value": _told(found["value"], found["unit"]),
-            "interval": [_told(bound, found["unit"]) for bound in found["interval"] or ()],
+            "value": _told(found["value"], found["unit"], currency),
+            "interval": [_told(bound, found["unit"], currency) for bound in found["interval"] or ()],
             "n": found["n"],
         }
         for found in findings
     ]
 
 
-def _measured(record: StageRun | None) -> list[dict[str, Any]]:
+def _measured(record: StageRun | None, currency: str) -> list[dict[str, Any]]:
     metrics = record.figures.get("metrics", {}) if record else {}
     return [
         {
             "name": name.replace("_", " "),
-            "value": _told(found["value"], found["unit"]),
-            "baseline": _told(found["baseline"], found["unit"]),
-            "unit": "" if found["unit"] == "fraction" else found["unit"],
+            "value": _told(found["value"], found["unit"], currency),
+            "baseline": _told(found["baseline"], found["unit"], currency),
+            "unit": "" if found["unit"] in {"fraction", "money"} else found["unit"],
             "n": found["n"],
         }
         for name, found in metrics.items()
     ]
 
 
-def _told(value: float | None, unit: str) -> str:
+def _told(value: float | None, unit: str, currency: str) -> str:
     if value is None:
         return ""
-    return f"{value:.1%}" if unit == "fraction" else f"{value:,.2f}".rstrip("0").rstrip(".")
+    if unit == "fraction":
+        return percent(value, 1)
+    return money(value, currency) if unit == "money" else number(value)

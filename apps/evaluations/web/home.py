@@ -21,7 +21,6 @@ from apps.organizations import selectors as organizations
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.people import curl
 
-_LATER = ("Insights", "Improve", "Deploy", "Measure")
 _BATCHES = 5
 
 
@@ -63,6 +62,7 @@ def listening(request: HttpRequest, access: Access) -> HttpResponse:
 
 def _wheel(access: Access, metrics: dict[str, Any], period: Period) -> dict[str, Any]:
     pending, link = metrics["pending_conversations"], period.link
+    cycles = page_url("cycles", access)
     security = metrics["security"]
     analyzed = {"kind": "live", "text": f"{pending:,} pending"} if pending else {"kind": "good", "text": "up to date"}
     stages: list[dict[str, Any]] = [
@@ -85,14 +85,15 @@ def _wheel(access: Access, metrics: dict[str, Any], period: Period) -> dict[str,
             "next": f"{security['attacks_succeeded']:,} succeeded, {security['attacks_unclear']:,} unclear",
         },
     ]
-    for name in _LATER:
+    for name, url in (("Insights", cycles), ("Improve", None), ("Deploy", None), ("Measure", cycles)):
+        following = "told by each cycle" if url else "not here yet"
         stages.append(
-            {"name": name, "state": "", "url": None, "verdict": None, "value": None, "what": "", "next": "not here yet"}
+            {"name": name, "state": "", "url": url, "verdict": None, "value": None, "what": "", "next": following}
         )
     return {
         "hub": ["Captured", f"{metrics['conversations']:,}", "conversations", period.label],
         "label": f"The wheel: {metrics['conversations']:,} conversations captured, {pending:,} waiting for analysis; "
-        "the stages after Analyze are not here yet",
+        "Insights and Measure are told by each cycle; Improve and Deploy are not here yet",
         "stages": stages,
     }
 
