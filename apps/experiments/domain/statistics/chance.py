@@ -53,7 +53,18 @@ def of_gain(gain: float, spread: float) -> Posterior:
 
 
 def _exceeds(a: int, b: int, c: int, d: int) -> float:
-    """P(Beta(c, d) > Beta(a, b)) for whole c, as Miller's sum over c terms."""
+    """P(Beta(c, d) > Beta(a, b)) for whole parameters: of four equal forms, the one with the fewest terms."""
+    # Mirrored (x → 1 − x) and complemented, the same probability is a sum over any of the four parameters.
+    fewest = min(a, b, c, d)
+    if fewest == c:
+        return _sum(a, b, c, d)
+    if fewest == b:
+        return _sum(d, c, b, a)
+    return 1 - (_sum(c, d, a, b) if fewest == a else _sum(b, a, d, c))
+
+
+def _sum(a: int, b: int, c: int, d: int) -> float:
+    """P(Beta(c, d) > Beta(a, b)) as Miller's sum over c terms."""
     terms = (_log_beta(a + i, b + d) - math.log(d + i) - _log_beta(1 + i, d) - _log_beta(a, b) for i in range(c))
     return min(1.0, math.fsum(math.exp(term) for term in terms))
 
