@@ -6,6 +6,7 @@ from apps.cycles.api import views as cycles
 from apps.evaluations.api import runs
 from apps.evaluations.api import views as evaluations
 from apps.ingestion.api import views as ingestion
+from apps.library.api import prompts
 from apps.organizations.api import views as organizations
 from flywheel.openapi import OpenApiView
 
@@ -23,6 +24,9 @@ urlpatterns = [
     path("evaluation-runs/<str:run_id>", runs.RunView.as_view()),
     path("evaluation-runs/<str:run_id>/cancel", runs.CancelRunView.as_view()),
     path("metrics", evaluations.MetricsView.as_view()),
+    path("prompts", prompts.PromptsView.as_view()),
+    path("prompts/<str:name>/versions", prompts.PromptVersionsView.as_view()),
+    path("prompts/<str:name>/versions/<int:number>", prompts.PromptVersionView.as_view()),
     path("cycles", cycles.CyclesView.as_view()),
     path("cycles/config", cycles.CycleConfigView.as_view()),
     path("cycles/<str:cycle_id>", cycles.CycleView.as_view()),

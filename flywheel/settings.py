@@ -58,6 +58,8 @@ INSTALLED_APPS = [
     "apps.organizations",
     "apps.ingestion",
     "apps.evaluations",
+    "apps.library",
+    "apps.experiments",
     "apps.cycles",
 ]
 

@@ -36,3 +36,15 @@ def tie(child: str, column: str, parent: str) -> migrations.RunSQL:
         ],
         reverse_sql=[f"ALTER TABLE {child} DROP CONSTRAINT {name}"],
     )
+
+
+def freeze(table: str) -> migrations.RunSQL:
+    """Make a table's rows unchangeable once written; they may still be deleted with their organization."""
+    return migrations.RunSQL(
+        sql=[
+            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "RAISE EXCEPTION 'rows of % never change', TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$",
+            f"CREATE TRIGGER rows_never_change BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+        ],
+        reverse_sql=[f"DROP TRIGGER rows_never_change ON {table}"],
+    )

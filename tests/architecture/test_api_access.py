@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.test import Client
 from apps.cycles.models import Cycle, CycleConfig
 from apps.evaluations.models import Assessment, EvaluationRun
 from apps.ingestion.models import Batch, Conversation, Outcome
+from apps.library.models import LabelAssignment, Prompt, PromptVersion
 from apps.organizations import services
 from apps.organizations.models import ApiKey, Application
 from apps.platform import clock
@@ -38,6 +40,9 @@ DOORS = {
     "evaluation-runs/<str:run_id>": {"GET": "read"},
     "evaluation-runs/<str:run_id>/cancel": {"POST": "ingest"},
     "metrics": {"GET": "read"},
+    "prompts": {"GET": "prompts", "POST": "prompts"},
+    "prompts/<str:name>/versions": {"GET": "prompts", "POST": "prompts"},
+    "prompts/<str:name>/versions/<int:number>": {"GET": "prompts", "PATCH": "prompts"},
     "cycles": {"GET": "read", "POST": "experiments"},
     "cycles/config": {"GET": "read", "PUT": "admin"},
     "cycles/<str:cycle_id>": {"GET": "read"},
@@ -52,16 +57,20 @@ BODIES: dict[tuple[str, str], Any] = {
     ("applications/<slug:slug>/profile", "PUT"): {"canaries": ["canary-1"]},
     ("sandbox/clock", "POST"): {"at": "2026-12-01T00:00:00Z"},
     ("cycles/config", "PUT"): {"schedule": "weekly"},
+    ("prompts", "POST"): {"name": "new", "prompt": "Be kind."},
+    ("prompts/<str:name>/versions", "POST"): {"prompt": "Be brief."},
+    ("prompts/<str:name>/versions/<int:number>", "PATCH"): {"labels": ["staging"]},
 }
+# The library belongs to the organization: a key of one application reads and writes it too.
+SHARED = {door for door in DOORS if door.startswith("prompts")}
 BY_ID = [door for door in DOORS if "<" in door]
 
 
 def call(key: str, method: str, door: str, house: House, query: str = "", **headers: str) -> HttpResponse:
     path = door
-    named = {name: house.ids[name] for name in ("batch_id", "run_id", "cycle_id")} | {"session_id": "s"}
-    for part, value in named.items():
-        path = path.replace(f"<str:{part}>", str(value)).replace(f"<path:{part}>", str(value))
-    path = path.replace("<slug:slug>", house.ids["slug"])
+    named = house.ids | {"session_id": "s"}
+    for part in re.findall(r"<\w+:(\w+)>", door):
+        path = re.sub(rf"<\w+:{part}>", str(named[part]), path)
     body = BODIES.get((door, method), {"application": house.ids["slug"]})
     headers |= {"Authorization": f"Bearer {key}"} if key else {}
     return Client().generic(
@@ -80,7 +89,19 @@ def state(house: House) -> list[Any]:
     with tenant(house.organization.id):
         return [
             list(model.objects.order_by("id").values())
-            for model in (Application, Batch, Conversation, Outcome, Assessment, EvaluationRun, Cycle, CycleConfig)
+            for model in (
+                Application,
+                Batch,
+                Conversation,
+                Outcome,
+                Assessment,
+                EvaluationRun,
+                Cycle,
+                CycleConfig,
+                Prompt,
+                PromptVersion,
+                LabelAssignment,
+            )
         ]
 
 
@@ -162,7 +183,7 @@ def test_a_key_of_one_application_sees_no_other(ours: House) -> None:
     opened = {
         (door, method): answer.status_code
         for door, method, answer in calls(key, ours)
-        if "<" in door and answer.status_code not in (403, 404)
+        if "<" in door and door not in SHARED and answer.status_code not in (403, 404)
     }
 
     assert opened == {}

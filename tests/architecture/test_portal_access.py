@@ -16,6 +16,7 @@ from apps.cycles.services import turning
 from apps.evaluations.models import EvaluationRun
 from apps.evaluations.services import runs
 from apps.ingestion.models import Batch, Conversation
+from apps.library.services import prompts
 from apps.organizations import services
 from apps.organizations.models import ApiKey, Application, AuditEvent, Invitation, Membership, Organization
 from apps.platform import clock
@@ -115,7 +116,13 @@ def make_house(slug: str) -> House:
             organization=organization, application=Application.objects.get(), at=clock.wall(), slot=clock.wall(),
             started_by="test",
         )  # fmt: skip
+        prompts.create_prompt(
+            organization_id=organization.id, name=f"{slug}-prompt", content="Be kind.", labels=["production"],
+            at=clock.wall(), actor="test",
+        )  # fmt: skip
         ids = {
+            "name": f"{slug}-prompt",
+            "number": 1,
             "run_id": run.public_id,
             "cycle_id": cycle.public_id,
             "conversation_id": Conversation.objects.get().id,
