@@ -5,6 +5,7 @@ from django.urls import path
 from apps.cycles.api import views as cycles
 from apps.evaluations.api import runs
 from apps.evaluations.api import views as evaluations
+from apps.experiments.api import experiments, serving
 from apps.ingestion.api import views as ingestion
 from apps.library.api import prompts
 from apps.organizations.api import views as organizations
@@ -25,8 +26,24 @@ urlpatterns = [
     path("evaluation-runs/<str:run_id>/cancel", runs.CancelRunView.as_view()),
     path("metrics", evaluations.MetricsView.as_view()),
     path("prompts", prompts.PromptsView.as_view()),
+    path("prompts/<str:name>", serving.PromptView.as_view()),
     path("prompts/<str:name>/versions", prompts.PromptVersionsView.as_view()),
     path("prompts/<str:name>/versions/<int:number>", prompts.PromptVersionView.as_view()),
+    path("assignments", serving.AssignmentsView.as_view()),
+    path("ruleset", serving.RulesetView.as_view()),
+    path("experiments", experiments.ExperimentsView.as_view()),
+    path("experiments/<str:experiment_id>", experiments.ExperimentView.as_view()),
+    path("experiments/<str:experiment_id>/results", experiments.ResultsView.as_view()),
+    path("experiments/<str:experiment_id>/start", experiments.StartView.as_view()),
+    path("experiments/<str:experiment_id>/pause", experiments.PauseView.as_view()),
+    path("experiments/<str:experiment_id>/stop", experiments.StopView.as_view()),
+    path("experiments/<str:experiment_id>/approve", experiments.ApproveView.as_view()),
+    path("rollouts", experiments.RolloutsView.as_view()),
+    path("rollouts/<str:experiment_id>", experiments.RolloutView.as_view()),
+    path("rollouts/<str:experiment_id>/start", experiments.StartRolloutView.as_view()),
+    path("rollouts/<str:experiment_id>/advance", experiments.AdvanceView.as_view()),
+    path("rollouts/<str:experiment_id>/pause", experiments.PauseRolloutView.as_view()),
+    path("rollouts/<str:experiment_id>/rollback", experiments.RollbackView.as_view()),
     path("cycles", cycles.CyclesView.as_view()),
     path("cycles/config", cycles.CycleConfigView.as_view()),
     path("cycles/<str:cycle_id>", cycles.CycleView.as_view()),

@@ -15,7 +15,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from apps.evaluations.services import assessing
+from apps.experiments.domain.plans import Plan, VariantPlan
+from apps.experiments.models import Experiment
+from apps.experiments.services import planning
 from apps.ingestion.services import storing
+from apps.library import selectors as library
+from apps.library.services import prompts
 from apps.organizations import services
 from apps.organizations.models import Application, Organization
 
@@ -82,3 +87,15 @@ def capture(organization: Organization, records: Sequence[dict[str, Any]], appli
     storing.store_batch(organization_id=organization.id, batch_id=batch_id)
     assessing.assess_batch(organization_id=organization.id, batch_id=batch_id)
     return batch_id
+
+
+def make_experiment(prompt: str, **changes: Any) -> Experiment:
+    """Return a draft that compares a prompt's version 1 with a second one. Call inside tenant(...)."""
+    found = library.find_prompt(prompt)
+    assert found is not None
+    version, _ = prompts.add_version(prompt=found, content="Be kind and brief.", at=AT, actor="test")
+    plan = Plan(
+        variants=(VariantPlan("control", 1), VariantPlan("brief", version.number)),
+        **{"metric": "escalation_rate", "direction": "decrease", "planned_n": 2_000, "min_days": 7.0} | changes,
+    )
+    return planning.create_experiment(prompt=found, name="brief", plan=plan, at=AT, actor="test")

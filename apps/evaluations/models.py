@@ -107,6 +107,8 @@ class ConversationFact(TenantModel):
     environment = models.CharField(max_length=50, default="")
     tags = ArrayField(models.TextField(), default=list)
     unit_hash = models.CharField(max_length=32, default="")
+    # As the logs echo it: which experiment's phase, arm and unit the conversation belongs to. Compared by bytes.
+    assignment_id = models.CharField(max_length=100, default="", db_default="", db_collation="C")
     risk_score = models.FloatField(default=0)
     attacks = models.PositiveSmallIntegerField(default=0)
     attacks_blocked = models.PositiveSmallIntegerField(default=0)
@@ -140,6 +142,11 @@ class ConversationFact(TenantModel):
                 fields=["organization", "application", "quality_score", "conversation_id"],
                 condition=models.Q(quality_score__isnull=False),
                 name="facts_by_quality",
+            ),
+            models.Index(
+                fields=["organization", "assignment_id"],
+                condition=~models.Q(assignment_id=""),
+                name="facts_by_assignment",
             ),
         ]
 

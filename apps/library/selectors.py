@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Max, Prefetch, QuerySet
+from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
 from apps.library.domain.prompts import LATEST
 from apps.library.models import LabelAssignment, Prompt, PromptVersion
@@ -56,13 +56,14 @@ def serving_prompts() -> dict[str, ServedPrompt]:
     }
 
 
-def serving_state() -> tuple[Any, ...]:
-    """Return what changes whenever ``serving_prompts`` would answer otherwise, at the price of two index reads.
+def serving_state() -> tuple[int, ...]:
+    """Return what changes whenever ``serving_prompts`` would answer otherwise.
 
-    Versions are only added; a label's move adds a row, its end changes the number that stand.
+    Versions and label moves only add rows, and a label's end changes how many stand. Counts and not the newest ids:
+    of two transactions the one with the smaller id may commit last.
     """
-    labels = LabelAssignment.objects.filter(ended_at=None).aggregate(Max("id"), Count("id"))
-    return (PromptVersion.objects.aggregate(newest=Max("id"))["newest"], labels["id__max"], labels["id__count"])
+    labels = LabelAssignment.objects.aggregate(all=Count("id"), standing=Count("id", filter=Q(ended_at=None)))
+    return (PromptVersion.objects.count(), labels["all"], labels["standing"])
 
 
 def find_prompt(name: str) -> Prompt | None:

@@ -13,6 +13,7 @@ from django.test import Client
 
 from apps.cycles.models import Cycle, CycleConfig
 from apps.evaluations.models import Assessment, EvaluationRun
+from apps.experiments.models import Experiment
 from apps.ingestion.models import Batch, Conversation, Outcome
 from apps.library.models import LabelAssignment, Prompt, PromptVersion
 from apps.organizations import services
@@ -43,6 +44,22 @@ DOORS = {
     "prompts": {"GET": "prompts", "POST": "prompts"},
     "prompts/<str:name>/versions": {"GET": "prompts", "POST": "prompts"},
     "prompts/<str:name>/versions/<int:number>": {"GET": "prompts", "PATCH": "prompts"},
+    "prompts/<str:name>": {"GET": "prompts"},
+    "assignments": {"POST": "prompts"},
+    "ruleset": {"GET": "prompts"},
+    "experiments": {"GET": "experiments", "POST": "experiments"},
+    "experiments/<str:experiment_id>": {"GET": "experiments"},
+    "experiments/<str:experiment_id>/results": {"GET": "experiments"},
+    "experiments/<str:experiment_id>/start": {"POST": "experiments"},
+    "experiments/<str:experiment_id>/pause": {"POST": "experiments"},
+    "experiments/<str:experiment_id>/stop": {"POST": "experiments"},
+    "experiments/<str:experiment_id>/approve": {"POST": "experiments"},
+    "rollouts": {"GET": "experiments", "POST": "experiments"},
+    "rollouts/<str:experiment_id>": {"GET": "experiments"},
+    "rollouts/<str:experiment_id>/start": {"POST": "experiments"},
+    "rollouts/<str:experiment_id>/advance": {"POST": "experiments"},
+    "rollouts/<str:experiment_id>/pause": {"POST": "experiments"},
+    "rollouts/<str:experiment_id>/rollback": {"POST": "experiments"},
     "cycles": {"GET": "read", "POST": "experiments"},
     "cycles/config": {"GET": "read", "PUT": "admin"},
     "cycles/<str:cycle_id>": {"GET": "read"},
@@ -57,12 +74,13 @@ BODIES: dict[tuple[str, str], Any] = {
     ("applications/<slug:slug>/profile", "PUT"): {"canaries": ["canary-1"]},
     ("sandbox/clock", "POST"): {"at": "2026-12-01T00:00:00Z"},
     ("cycles/config", "PUT"): {"schedule": "weekly"},
+    ("assignments", "POST"): {"experiment": "x_unknown", "unit": "u"},
     ("prompts", "POST"): {"name": "new", "prompt": "Be kind."},
     ("prompts/<str:name>/versions", "POST"): {"prompt": "Be brief."},
     ("prompts/<str:name>/versions/<int:number>", "PATCH"): {"labels": ["staging"]},
 }
 # The library belongs to the organization: a key of one application reads and writes it too.
-SHARED = {door for door in DOORS if door.startswith("prompts")}
+SHARED = {door for door in DOORS if door.startswith(("prompts", "experiments", "rollouts"))}
 BY_ID = [door for door in DOORS if "<" in door]
 
 
@@ -96,6 +114,7 @@ def state(house: House) -> list[Any]:
                 Outcome,
                 Assessment,
                 EvaluationRun,
+                Experiment,
                 Cycle,
                 CycleConfig,
                 Prompt,
@@ -116,7 +135,8 @@ def theirs() -> House:
 
 
 def test_every_address_is_listed_with_the_scope_it_needs() -> None:
-    views = {str(pattern.pattern): pattern.callback.cls for pattern in api_urls.urlpatterns}  # type: ignore[union-attr]
+    callbacks = {str(pattern.pattern): pattern.callback for pattern in api_urls.urlpatterns}  # type: ignore[union-attr]
+    views = {door: getattr(callback, "cls", None) or callback.view_class for door, callback in callbacks.items()}  # type: ignore[union-attr]
 
     assert set(views) == set(DOORS) | OPEN, "list the new address, and the scope it needs"
     assert {door: views[door].scopes for door in DOORS} == DOORS

@@ -22,7 +22,7 @@ from apps.organizations.models import ApiKey, Application, AuditEvent, Invitatio
 from apps.platform import clock
 from apps.platform.tenancy import tenant
 from flywheel import portal_urls, urls
-from tests.factories import make_key, make_organization
+from tests.factories import make_experiment, make_key, make_organization
 from tests.portal.world import capture, make_member
 
 pytestmark = pytest.mark.django_db
@@ -120,7 +120,9 @@ def make_house(slug: str) -> House:
             organization_id=organization.id, name=f"{slug}-prompt", content="Be kind.", labels=["production"],
             at=clock.wall(), actor="test",
         )  # fmt: skip
+        experiment = make_experiment(f"{slug}-prompt")
         ids = {
+            "experiment_id": experiment.public_id,
             "name": f"{slug}-prompt",
             "number": 1,
             "run_id": run.public_id,

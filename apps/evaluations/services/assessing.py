@@ -39,9 +39,9 @@ CREATE TEMPORARY TABLE assessed (
 CREATE TEMPORARY TABLE fact_made (
     conversation_id bigint, content_version integer, captured_on date, session_id text, started_at timestamptz,
     day date, agent text, channel text, variant text, prompt_version text, model text, environment text, tags text[],
-    unit_hash text, risk_score float8, attacks smallint, attacks_blocked smallint, attacks_succeeded smallint,
-    attacks_unclear smallint, findings text[], quality_score float8, patterns text[], escalated boolean,
-    resolution text, upsell text, churn text, enterprise_lead boolean, value numeric, fact jsonb
+    unit_hash text, assignment_id text, risk_score float8, attacks smallint, attacks_blocked smallint,
+    attacks_succeeded smallint, attacks_unclear smallint, findings text[], quality_score float8, patterns text[],
+    escalated boolean, resolution text, upsell text, churn text, enterprise_lead boolean, value numeric, fact jsonb
 ) ON COMMIT DROP
 """
 _WRITE_ASSESSMENTS = """
@@ -57,7 +57,8 @@ WHERE (excluded.content_version, excluded.analyzer_version::integer)
 """
 _FACT_COLUMNS = (
     "captured_on, session_id, started_at, day, agent, channel, variant, prompt_version, model, environment, tags, "
-    "unit_hash, risk_score, attacks, attacks_blocked, attacks_succeeded, attacks_unclear, findings, quality_score, "
+    "unit_hash, assignment_id, risk_score, attacks, attacks_blocked, attacks_succeeded, attacks_unclear, findings, "
+    "quality_score, "
     "patterns, escalated, resolution, upsell, churn, enterprise_lead, value, fact"
 )
 _WRITE_FACTS = f"""
@@ -231,8 +232,8 @@ def _fact_row(row: captured.Conversation, fact: Fact) -> tuple[object, ...]:
     findings = sorted({*fact.attack_types, *fact.faults})
     return (
         row.id, row.content_version, row.captured_on, row.session_id, row.started_at, fact.day, row.agent, row.channel,
-        row.variant, row.prompt_version, row.model, row.environment, row.tags, row.user_hash, fact.risk_score,
-        fact.attacks, fact.attacks_blocked, fact.attacks_succeeded, fact.attacks_unclear, findings, fact.quality_score,
-        list(fact.patterns), fact.escalation_done, fact.resolution, fact.upsell, fact.churn, fact.enterprise_lead,
-        fact.value, _json(fact),
+        row.variant, row.prompt_version, row.model, row.environment, row.tags, row.user_hash,
+        row.assignment_id, fact.risk_score, fact.attacks, fact.attacks_blocked, fact.attacks_succeeded,
+        fact.attacks_unclear, findings, fact.quality_score, list(fact.patterns), fact.escalation_done, fact.resolution,
+        fact.upsell, fact.churn, fact.enterprise_lead, fact.value, _json(fact),
     )  # fmt: skip

@@ -35,8 +35,8 @@ class Reading:
 
     ``units`` are units with analyzed conversations by variant key, control first. ``sample_ratios`` by what was
     counted: exposures, units. ``served_wrong`` counts exposures whose text was not the variant's.
-    ``control_moved`` says that the label no longer stands at control's version. ``guarded[i]`` belongs to the plan's
-    i-th guardrail.
+    ``control_moved`` says that the label no longer stands where it stood at the start, ``analyzers_changed`` that
+    conversations are no longer judged as they were then. ``guarded[i]`` belongs to the plan's i-th guardrail.
     """
 
     at: datetime
@@ -49,6 +49,7 @@ class Reading:
     in_two_arms: int
     served_wrong: int
     control_moved: bool
+    analyzers_changed: bool
     primary: Sequence[Compared]
     guarded: Sequence[Sequence[Compared]]
 
@@ -82,6 +83,8 @@ def _broken(reading: Reading) -> Ruling | None:
             )  # fmt: skip
     if reading.control_moved:
         return Ruling("control_moved", "hold", "the label was moved while the experiment ran: control is not served")
+    if reading.analyzers_changed:
+        return Ruling("analyzers", "hold", "an analyzer changed: conversations before and after are judged differently")
     if reading.served_wrong:
         return Ruling(
             "served", "hold", f"{reading.served_wrong} exposures were served another text than their variant's"

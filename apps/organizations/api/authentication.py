@@ -19,17 +19,24 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Principal, str] | None:
         """Return the caller, or None without credentials. Raises AuthenticationFailed for wrong ones."""
-        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-        if not scheme:
+        header = request.headers.get("Authorization", "")
+        if not header.partition(" ")[0]:
             return None
-        secret = _basic_password(value) if scheme.lower() == "basic" else value.strip()
-        principal = find_principal(secret, clock.wall()) if scheme.lower() in {"bearer", "basic"} else None
+        principal = find_principal(read_secret(header), clock.wall())
         if principal is None:
             raise AuthenticationFailed("This API key is unknown, revoked or expired.", "bad_key")
         return principal, principal.key_prefix
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def read_secret(header: str) -> str:
+    """Return the key in an Authorization header; empty for a scheme that is not ours."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "basic":
+        return _basic_password(value)
+    return value.strip() if scheme.lower() == "bearer" else ""
 
 
 def _basic_password(value: str) -> str:

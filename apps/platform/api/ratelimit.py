@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import redis
 from django.conf import settings
 
 from apps.platform.api.problems import Problem
+from apps.platform.valkey import client
 
 ORGANIZATION_SHARE = 5  # an organization may use five times what one of its keys may
 
@@ -36,18 +36,13 @@ return math.ceil(wait * 1000)
 """
 
 
-@functools.cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
-
-
 def take_token(organization_id: int, key: str, rate_class: str) -> None:
     """Take one request's token. Raises a 429 problem with Retry-After when there is none."""
     rate, burst = settings.RATE_LIMITS[rate_class]
     arguments = [rate, burst, rate * ORGANIZATION_SHARE, burst * ORGANIZATION_SHARE]
     keys = [f"rate:{rate_class}:key:{key}", f"rate:{rate_class}:organization:{organization_id}"]
     try:
-        wait_ms = int(_client().eval(_TAKE, 2, *keys, *arguments))
+        wait_ms = int(client().eval(_TAKE, 2, *keys, *arguments))
     except redis.RedisError:
         return
     if wait_ms:

@@ -59,7 +59,8 @@ def reading(
     first = [] if plan.metric is None else [compared(plan, plan.metric, *(arm(k, n) for k in primary), plan.alpha)]
     return Reading(
         at=START + timedelta(days=days), started_at=START, step_since=START, step=0, step_approved=False,
-        units={"control": n, "short": n}, sample_ratios=FINE, in_two_arms=0, served_wrong=0, control_moved=False,
+        units={"control": n, "short": n}, sample_ratios=FINE, in_two_arms=0, served_wrong=0,
+        control_moved=False, analyzers_changed=False,
         primary=first, guarded=guarded,
     )  # fmt: skip
 
@@ -113,7 +114,12 @@ def test_a_broken_split_holds_whatever_the_figures_say() -> None:
 
 @pytest.mark.parametrize(
     ("change", "rule"),
-    [({"in_two_arms": 41}, "two_arms"), ({"served_wrong": 1}, "served"), ({"control_moved": True}, "control_moved")],
+    [
+        ({"analyzers_changed": True}, "analyzers"),
+        ({"in_two_arms": 41}, "two_arms"),
+        ({"served_wrong": 1}, "served"),
+        ({"control_moved": True}, "control_moved"),
+    ],
 )
 def test_what_was_not_served_as_assigned_holds(change: dict[str, int], rule: str) -> None:
     assert decide(PLAN, replace(reading(), **change)).rule == rule  # type: ignore[arg-type]

@@ -1,0 +1,243 @@
+"""Reads of experiments and rollouts. Call inside tenant(...)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count
+
+from apps.experiments.domain.assignment import Arm, Split, ramp, shares
+from apps.experiments.domain.deciding import Compared
+from apps.experiments.domain.measures import MEASURES, compare_arms
+from apps.experiments.domain.plans import Plan, from_plain
+from apps.experiments.domain.statistics import Comparison, RatioSummary, SampleRatio, SequentialSampleRatio
+from apps.experiments.models import Decision, Experiment, Exposure, Phase, PromotionApproval, Snapshot
+from apps.experiments.selectors.measuring import Arms, read_arms
+
+
+def find_experiment(public_id: str, kind: str | None = None) -> Experiment | None:
+    """Return the experiment (or rollout) of this id, with its prompt."""
+    rows = Experiment.objects.select_related("prompt").filter(public_id=public_id)
+    return (rows if kind is None else rows.filter(kind=kind)).first()
+
+
+def find_by_name(name: str) -> Experiment | None:
+    """Return the newest experiment of this name."""
+    return Experiment.objects.select_related("prompt").filter(name=name).order_by("-id").first()
+
+
+def list_experiments(*, before: int | None, limit: int, kind: str | None = None, state: str = "") -> list[Experiment]:
+    """Return a page, newest first."""
+    rows = Experiment.objects.select_related("prompt")
+    if kind is not None:
+        rows = rows.filter(kind=kind)
+    if state:
+        rows = rows.filter(state=state)
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    return list(rows.order_by("-id")[:limit])
+
+
+def current_phase(experiment: Experiment) -> Phase | None:
+    """Return the newest phase; None before the start."""
+    return Phase.objects.filter(experiment=experiment).order_by("-number").first()
+
+
+def decisions_of(experiment: Experiment, *, limit: int = 100) -> list[Decision]:
+    """Return what was decided, newest first."""
+    return list(Decision.objects.filter(experiment=experiment).order_by("-id")[:limit])
+
+
+def snapshots_of(phase: Phase, *, limit: int = 500) -> list[Snapshot]:
+    """Return what ticks saw, oldest first."""
+    return list(reversed(Snapshot.objects.filter(phase=phase).order_by("-at")[:limit]))
+
+
+def approvals_of(experiment: Experiment, phase: int) -> list[PromotionApproval]:
+    """Return who approved the promotion in this phase."""
+    return list(PromotionApproval.objects.filter(experiment=experiment, phase=phase).order_by("id")[:20])
+
+
+def plan_of(experiment: Experiment) -> Plan:
+    """Return the plan as a value."""
+    return from_plain(experiment.plan)
+
+
+def split_of(experiment: Experiment, phase: Phase) -> Split:
+    """Return how the phase divides units at the step it has reached."""
+    plan = plan_of(experiment)
+    share, among = (1.0, None) if not plan.steps else ramp(plan.steps[experiment.step].percent)
+    return Split(
+        phase=phase.public_id,
+        salt=phase.salt,
+        arms=tuple(Arm(variant.key, variant.weight, variant.version) for variant in plan.variants),
+        share=share,
+        arms_share=among,
+        layer=plan.layer,
+        slice=(phase.slice_from, phase.slice_to),
+    )
+
+
+class Look:
+    """One look at a phase: counts, comparisons, sample ratios. Reads once, when made."""
+
+    def __init__(self, experiment: Experiment, phase: Phase, *, at: datetime) -> None:
+        self.experiment, self.phase, self.at = experiment, phase, at
+        self.plan, self.split = plan_of(experiment), split_of(experiment, phase)
+        self.arms: Arms = read_arms(
+            organization_id=experiment.organization_id,
+            phase=phase.public_id,
+            arms=len(self.plan.variants),
+            metrics=[
+                *([self.plan.metric] if self.plan.metric else []),
+                *(each.metric for each in self.plan.guardrails),
+            ],
+            at=at,
+        )
+        exposed = Exposure.objects.filter(phase=phase).values("variant", "served_hash").annotate(n=Count("id"))
+        self.exposures, self.served = [0] * len(self.plan.variants), {}
+        for row in exposed:
+            if row["variant"] < len(self.exposures):
+                self.exposures[row["variant"]] += row["n"]
+                self.served[row["variant"], row["served_hash"]] = row["n"]
+
+    @property
+    def moves_units(self) -> bool:
+        """Whether the ramp has passed one half, where control units become treatment units by design."""
+        return self.split.arms_share is not None
+
+    def sample_ratios(self) -> dict[str, SampleRatio]:
+        """Return the sequential check of exposures and of units with analyzed conversations."""
+        if self.moves_units:
+            return {}
+        check = SequentialSampleRatio(shares(self.split))
+        return {"exposures": check.look(self.exposures), "units": check.look(self.arms.units)}
+
+    def primary(self) -> list[Compared]:
+        """Return the primary metric of each treatment against control."""
+        if self.plan.metric is None:
+            return []
+        return self._compared(self.plan.metric, self.plan.direction == "increase", self.plan.alpha_of_each)
+
+    def guarded(self) -> list[list[Compared]]:
+        """Return each guardrail's comparisons, at the level its role asks for."""
+        return [
+            self._compared(each.metric, each.direction == "increase", self.plan.guarded_alpha(each))
+            for each in self.plan.guardrails
+        ]
+
+    def _compared(self, metric: str, higher_is_better: bool, alpha: float) -> list[Compared]:
+        control, *treatments = self.arms.summaries[metric]
+        return [
+            Compared(
+                variant.key,
+                compare_arms(
+                    MEASURES[metric], control, arm, alpha=alpha, planned_n=self.plan.planned_n,
+                    higher_is_better=higher_is_better,
+                ),
+            )
+            for variant, arm in zip(self.plan.treatments, treatments, strict=True)
+        ]  # fmt: skip
+
+
+def results_of(experiment: Experiment, *, at: datetime) -> dict[str, Any]:
+    """Return the results as the API shows them: frozen ones after the decision, else what a look sees now."""
+    shown: dict[str, Any]
+    if experiment.results is not None:
+        shown = experiment.results
+    else:
+        phase = current_phase(experiment)
+        shown = show_look(Look(experiment, phase, at=at)) if phase is not None else _nothing_yet(plan_of(experiment))
+    return shown | {
+        "id": experiment.public_id,
+        "state": experiment.state,
+        "reason": experiment.reason,
+        "needs": experiment.needs,
+        "winner": experiment.winner or None,
+    }
+
+
+def show_look(look: Look) -> dict[str, Any]:
+    """Return a look as JSON-ready results. Differences are treatment − control, rates as fractions."""
+    metric = look.plan.metric
+    ratios = look.sample_ratios()
+    worst = min(ratios.values(), key=lambda ratio: 1.0 if ratio.p_value is None else ratio.p_value, default=None)
+    return {
+        "at": look.at.isoformat(),
+        "phase": look.phase.number,
+        "metric": metric,
+        "variants": [
+            {
+                "key": variant.key,
+                "version": variant.version,
+                "units": look.arms.units[place],
+                "conversations": look.arms.conversations[place],
+                "exposures": look.exposures[place],
+                "mean": look.arms.summaries[metric][place].ratio if metric else None,
+                "n": look.arms.summaries[metric][place].d_sum if metric else None,
+            }
+            for place, variant in enumerate(look.plan.variants)
+        ],
+        "comparisons": [
+            {"variant": each.variant, **_show(each.comparison)} for each in look.primary()
+        ],
+        "sample_ratio": {
+            "p_value": worst.p_value if worst else None,
+            "ok": all(ratio.ok for ratio in ratios.values()),
+            "checked": {name: {"p_value": ratio.p_value, "ok": ratio.ok} for name, ratio in ratios.items()},
+            "in_two_arms": 0 if look.moves_units else look.arms.in_two_arms,
+        },
+        "guardrails": [
+            {
+                "metric": guardrail.metric, "role": guardrail.role, "margin": guardrail.margin,
+                "direction": guardrail.direction,
+                "means": [_ratio(arm) for arm in look.arms.summaries[guardrail.metric]],
+                "comparisons": [{"variant": each.variant, **_show(each.comparison)} for each in compared],
+            }
+            for guardrail, compared in zip(look.plan.guardrails, look.guarded(), strict=True)
+        ],
+    }  # fmt: skip
+
+
+def _nothing_yet(plan: Plan) -> dict[str, Any]:
+    return {
+        "at": None,
+        "phase": 0,
+        "metric": plan.metric,
+        "variants": [
+            {
+                "key": each.key,
+                "version": each.version,
+                "units": 0,
+                "conversations": 0,
+                "exposures": 0,
+                "mean": None,
+                "n": 0,
+            }
+            for each in plan.variants
+        ],
+        "comparisons": [],
+        "sample_ratio": {"p_value": None, "ok": True, "checked": {}, "in_two_arms": 0},
+        "guardrails": [],
+    }
+
+
+def _ratio(arm: RatioSummary) -> float | None:
+    return arm.ratio
+
+
+def _show(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "difference": comparison.difference,
+        "interval": list(comparison.interval) if comparison.interval else None,
+        "p_value": comparison.p_value,
+        "lift": comparison.lift,
+        "lift_interval": list(comparison.lift_interval) if comparison.lift_interval else None,
+        "chance_to_win": comparison.chance_to_win,
+        "expected_loss": comparison.expected_loss,
+        "verdict": comparison.verdict,
+        "method": comparison.method,
+        "alpha": comparison.alpha,
+        "insufficient": comparison.insufficient,
+    }
