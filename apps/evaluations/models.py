@@ -107,8 +107,6 @@ class ConversationFact(TenantModel):
     environment = models.CharField(max_length=50, default="")
     tags = ArrayField(models.TextField(), default=list)
     unit_hash = models.CharField(max_length=32, default="")
-    # As the logs echo it: which experiment's phase, arm and unit the conversation belongs to. Compared by bytes.
-    assignment_id = models.CharField(max_length=100, default="", db_default="", db_collation="C")
     risk_score = models.FloatField(default=0)
     attacks = models.PositiveSmallIntegerField(default=0)
     attacks_blocked = models.PositiveSmallIntegerField(default=0)
@@ -143,15 +141,32 @@ class ConversationFact(TenantModel):
                 condition=models.Q(quality_score__isnull=False),
                 name="facts_by_quality",
             ),
-            models.Index(
-                fields=["organization", "assignment_id"],
-                condition=~models.Q(assignment_id=""),
-                name="facts_by_assignment",
-            ),
         ]
 
     def __str__(self) -> str:
         return self.session_id
+
+
+class FactAssignment(TenantModel):
+    """That a conversation belongs to an assignment, as its logs echo it: an experiment's phase, arm and unit."""
+
+    # Compared by bytes, so that all of a phase are one range.
+    assignment_id = models.CharField(max_length=100, db_collation="C")
+    conversation_id = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "assignment_id", "conversation_id"],
+                name="a_conversation_joins_an_assignment_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "conversation_id"], name="assignments_of_conversation"),
+        ]
+
+    def __str__(self) -> str:
+        return self.assignment_id
 
 
 class DailyRollup(TenantModel):

@@ -84,7 +84,8 @@ class Conversation(TenantModel):
     channel = models.CharField(max_length=100, default="")
     variant = models.CharField(max_length=100, default="")
     prompt_version = models.CharField(max_length=100, default="")
-    assignment_id = models.CharField(max_length=100, default="")
+    # Every assignment that its logs echo: one for each prompt that took part.
+    assignments = ArrayField(models.CharField(max_length=100), default=list)
     model = models.CharField(max_length=100, default="")
     environment = models.CharField(max_length=50, default="")
     tags = ArrayField(models.TextField(), default=list)

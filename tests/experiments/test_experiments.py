@@ -185,10 +185,10 @@ def test_lost_logs_of_one_arm_hold_the_experiment(world: World) -> None:
     experiment = world.begin()
     world.talk(300, escalated={"control": 0.3, "brief": 0.1})
     with tenant(world.organization.id):
-        from apps.evaluations.models import ConversationFact
+        from apps.evaluations.models import FactAssignment
 
-        lost = ConversationFact.objects.filter(assignment_id__contains=".1.").values_list("id", flat=True)[:110]
-        ConversationFact.objects.filter(id__in=list(lost)).delete()
+        lost = FactAssignment.objects.filter(assignment_id__contains=".1.").values_list("id", flat=True)[:110]
+        FactAssignment.objects.filter(id__in=list(lost)).delete()
     world.pass_time(days=3)
 
     row = world.tick(experiment)

@@ -39,7 +39,7 @@ CREATE TEMPORARY TABLE assessed (
 CREATE TEMPORARY TABLE fact_made (
     conversation_id bigint, content_version integer, captured_on date, session_id text, started_at timestamptz,
     day date, agent text, channel text, variant text, prompt_version text, model text, environment text, tags text[],
-    unit_hash text, assignment_id text, risk_score float8, attacks smallint, attacks_blocked smallint,
+    unit_hash text, risk_score float8, attacks smallint, attacks_blocked smallint,
     attacks_succeeded smallint, attacks_unclear smallint, findings text[], quality_score float8, patterns text[],
     escalated boolean, resolution text, upsell text, churn text, enterprise_lead boolean, value numeric, fact jsonb
 ) ON COMMIT DROP
@@ -57,7 +57,7 @@ WHERE (excluded.content_version, excluded.analyzer_version::integer)
 """
 _FACT_COLUMNS = (
     "captured_on, session_id, started_at, day, agent, channel, variant, prompt_version, model, environment, tags, "
-    "unit_hash, assignment_id, risk_score, attacks, attacks_blocked, attacks_succeeded, attacks_unclear, findings, "
+    "unit_hash, risk_score, attacks, attacks_blocked, attacks_succeeded, attacks_unclear, findings, "
     "quality_score, "
     "patterns, escalated, resolution, upsell, churn, enterprise_lead, value, fact"
 )
@@ -67,6 +67,14 @@ SELECT %(organization)s, %(application)s, conversation_id, {_FACT_COLUMNS} FROM 
 ON CONFLICT (organization_id, conversation_id) DO UPDATE SET
     ({_FACT_COLUMNS}) = ROW({", ".join("excluded." + name.strip() for name in _FACT_COLUMNS.split(","))})
 """  # noqa: S608
+# Assignments only ever join a conversation; the logs never take one back.
+_WRITE_ASSIGNMENTS = """
+INSERT INTO evaluations_factassignment (organization_id, assignment_id, conversation_id)
+SELECT DISTINCT %(organization)s::bigint, assignment, c.id
+FROM ingestion_conversation c JOIN fact_made f ON f.conversation_id = c.id, unnest(c.assignments) assignment
+WHERE c.organization_id = %(organization)s
+ON CONFLICT DO NOTHING
+"""
 _MARK = """
 UPDATE ingestion_conversation c SET assessed_version = f.content_version
 FROM fact_made f
@@ -220,6 +228,8 @@ def _store(
                 copy.write_row(_fact_row(row, fact))
         cursor.execute(_WRITE_ASSESSMENTS, parameters)
         cursor.execute(_WRITE_FACTS, parameters)
+        if any(row.assignments for row in rows):
+            cursor.execute(_WRITE_ASSIGNMENTS, parameters)
         cursor.execute(_MARK, parameters)
         cursor.execute("DROP TABLE assessed, fact_made")
 
@@ -233,7 +243,7 @@ def _fact_row(row: captured.Conversation, fact: Fact) -> tuple[object, ...]:
     return (
         row.id, row.content_version, row.captured_on, row.session_id, row.started_at, fact.day, row.agent, row.channel,
         row.variant, row.prompt_version, row.model, row.environment, row.tags, row.user_hash,
-        row.assignment_id, fact.risk_score, fact.attacks, fact.attacks_blocked, fact.attacks_succeeded,
+        fact.risk_score, fact.attacks, fact.attacks_blocked, fact.attacks_succeeded,
         fact.attacks_unclear, findings, fact.quality_score, list(fact.patterns), fact.escalation_done, fact.resolution,
         fact.upsell, fact.churn, fact.enterprise_lead, fact.value, _json(fact),
     )  # fmt: skip

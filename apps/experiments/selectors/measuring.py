@@ -89,8 +89,9 @@ def read_arms(*, organization_id: int, phase: str, arms: int, metrics: Sequence[
         WITH by_unit AS MATERIALIZED (
             SELECT split_part(assignment_id, '.', 2)::int AS arm, split_part(assignment_id, '.', 3) AS unit,
                 count(*) AS conversations {"".join(f", {row}" for row in rows)}
-            FROM evaluations_conversationfact
-            WHERE organization_id = %(organization)s AND assignment_id >= %(from)s AND assignment_id < %(to)s
+            FROM evaluations_factassignment a
+                JOIN evaluations_conversationfact f USING (organization_id, conversation_id)
+            WHERE a.organization_id = %(organization)s AND assignment_id >= %(from)s AND assignment_id < %(to)s
                 AND assignment_id ~ %(shape)s AND started_at <= %(at)s + interval '1 day'
             GROUP BY 1, 2
         )

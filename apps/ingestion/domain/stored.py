@@ -32,7 +32,7 @@ class StoredSession(msgspec.Struct, frozen=True):
     channel: str
     variant: str
     prompt_version: str
-    assignment_id: str
+    assignments: list[str]
     model: str
     environment: str
     tags: list[str]
@@ -41,6 +41,7 @@ class StoredSession(msgspec.Struct, frozen=True):
 
 # Metadata that speaks about one turn only; it stays on its message.
 _OF_A_TURN = frozenset({"response_time_ms", "confidence", "tokens", "cost", "prompt_name", "user_id"})
+_MOST_ASSIGNMENTS = 20
 
 
 def group_into_sessions(messages: list[StoredMessage]) -> list[StoredSession]:
@@ -56,11 +57,14 @@ def _summarize(session_id: str, messages: list[StoredMessage]) -> StoredSession:
     merged: dict[str, Any] = {}
     user_hash = ""
     tags: set[str] = set()
+    assignments: set[str] = set()
     for message in ordered:
         user_hash = message.user_hash or user_hash
         if message.metadata:
             merged.update(message.metadata)
             tags.update(_tags(message.metadata.get("tags")))
+            # Not the last one alone: a conversation that used two prompts was part of two experiments.
+            assignments.update(each for each in _tags(message.metadata.get("assignment_id")) if len(each) <= 100)
     return StoredSession(
         session_id=session_id,
         started_at=ordered[0].sent_at,
@@ -70,7 +74,7 @@ def _summarize(session_id: str, messages: list[StoredMessage]) -> StoredSession:
         channel=_text(merged.get("channel"), 100),
         variant=_text(merged.get("variant"), 100),
         prompt_version=_text(merged.get("prompt_version"), 100),
-        assignment_id=_text(merged.get("assignment_id"), 100),
+        assignments=sorted(assignments)[:_MOST_ASSIGNMENTS],
         model=_text(merged.get("model"), 100),
         environment=_text(merged.get("environment"), 50),
         tags=sorted(tags),

@@ -48,7 +48,13 @@ def maintain(*, at: datetime) -> dict[str, int]:
         done["conversations_deleted"] += _delete(_DELETE_CONVERSATIONS, organization.id, kept_from.date())
         done["batches_deleted"] += _delete(_DELETE_BATCHES, organization.id, kept_from)
     with connections["owner"].cursor() as cursor:
-        cursor.execute("DELETE FROM evaluations_conversationfact WHERE captured_on < %s", [(at - FACTS_LAST).date()])
+        oldest = [(at - FACTS_LAST).date()]
+        cursor.execute(
+            "DELETE FROM evaluations_factassignment a USING evaluations_conversationfact f WHERE f.captured_on < %s"
+            " AND a.organization_id = f.organization_id AND a.conversation_id = f.conversation_id",
+            oldest,
+        )
+        cursor.execute("DELETE FROM evaluations_conversationfact WHERE captured_on < %s", oldest)
         done["facts_deleted"] = cursor.rowcount
         cursor.execute("DELETE FROM platform_idempotencyrecord WHERE created_at < %s", [at - ANSWERS_LAST])
         done["answers_deleted"] = cursor.rowcount

@@ -26,7 +26,7 @@ _lines = msgspec.json.Decoder(StoredMessage)
 _TEMPORARY = """
 CREATE TEMPORARY TABLE incoming_session (
     session_id text, started_at timestamptz, last_at timestamptz, user_hash text, agent text, channel text,
-    variant text, prompt_version text, assignment_id text, model text, environment text, tags text[], metadata jsonb
+    variant text, prompt_version text, assignments text[], model text, environment text, tags text[], metadata jsonb
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE incoming_message (
     session_id text, digest bytea, role text, content text, sent_at timestamptz, position integer, metadata jsonb
@@ -37,9 +37,9 @@ CREATE TEMPORARY TABLE incoming_message (
 _UPSERT_CONVERSATIONS = """
 INSERT INTO ingestion_conversation AS c
     (organization_id, application_id, session_id, captured_on, started_at, last_at, content_version, assessed_version,
-     user_hash, agent, channel, variant, prompt_version, assignment_id, model, environment, tags, metadata)
+     user_hash, agent, channel, variant, prompt_version, assignments, model, environment, tags, metadata)
 SELECT %(organization)s, %(application)s, session_id, %(captured_on)s, started_at, last_at, 0, 0,
-       user_hash, agent, channel, variant, prompt_version, assignment_id, model, environment, tags, metadata
+       user_hash, agent, channel, variant, prompt_version, assignments, model, environment, tags, metadata
 FROM incoming_session ORDER BY session_id
 ON CONFLICT (organization_id, application_id, session_id) DO UPDATE SET
     started_at = least(c.started_at, excluded.started_at),
@@ -49,7 +49,7 @@ ON CONFLICT (organization_id, application_id, session_id) DO UPDATE SET
     channel = coalesce(nullif(c.channel, ''), excluded.channel),
     variant = coalesce(nullif(excluded.variant, ''), c.variant),
     prompt_version = coalesce(nullif(excluded.prompt_version, ''), c.prompt_version),
-    assignment_id = coalesce(nullif(excluded.assignment_id, ''), c.assignment_id),
+    assignments = coalesce((SELECT array_agg(DISTINCT a) FROM unnest(c.assignments || excluded.assignments) a), '{}'),
     model = coalesce(nullif(excluded.model, ''), c.model),
     environment = coalesce(nullif(excluded.environment, ''), c.environment),
     tags = coalesce((SELECT array_agg(DISTINCT t ORDER BY t) FROM unnest(c.tags || excluded.tags) t), '{}'),
@@ -123,11 +123,11 @@ def _write(batch: Batch, messages: list[StoredMessage], captured_on: date) -> tu
         _copy(
             cursor,
             "incoming_session",
-            ["text", "timestamptz", "timestamptz", *["text"] * 8, "text[]", "jsonb"],
+            ["text", "timestamptz", "timestamptz", *["text"] * 5, "text[]", "text", "text", "text[]", "jsonb"],
             (
                 (
                     s.session_id, s.started_at, s.last_at, s.user_hash, s.agent, s.channel, s.variant,
-                    s.prompt_version, s.assignment_id, s.model, s.environment, s.tags, Jsonb(s.metadata),
+                    s.prompt_version, s.assignments, s.model, s.environment, s.tags, Jsonb(s.metadata),
                 )
                 for s in sessions
             ),
