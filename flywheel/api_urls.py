@@ -6,6 +6,7 @@ from apps.cycles.api import views as cycles
 from apps.evaluations.api import runs
 from apps.evaluations.api import views as evaluations
 from apps.experiments.api import experiments, serving
+from apps.improvements.api import views as improvements
 from apps.ingestion.api import views as ingestion
 from apps.library.api import prompts
 from apps.organizations.api import views as organizations
@@ -44,6 +45,12 @@ urlpatterns = [
     path("rollouts/<str:experiment_id>/advance", experiments.AdvanceView.as_view()),
     path("rollouts/<str:experiment_id>/pause", experiments.PauseRolloutView.as_view()),
     path("rollouts/<str:experiment_id>/rollback", experiments.RollbackView.as_view()),
+    path("improvements", improvements.ImprovementsView.as_view()),
+    path("improvements/<str:improvement_id>", improvements.ImprovementView.as_view()),
+    path("improvements/<str:improvement_id>/approve", improvements.ApproveView.as_view()),
+    path("improvements/<str:improvement_id>/reject", improvements.RejectView.as_view()),
+    path("improvements/<str:improvement_id>/start", improvements.StartView.as_view()),
+    path("improvements/<str:improvement_id>/retire", improvements.RetireView.as_view()),
     path("cycles", cycles.CyclesView.as_view()),
     path("cycles/config", cycles.CycleConfigView.as_view()),
     path("cycles/<str:cycle_id>", cycles.CycleView.as_view()),

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "apps.evaluations",
     "apps.library",
     "apps.experiments",
+    "apps.improvements",
     "apps.cycles",
 ]
 

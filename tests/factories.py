@@ -18,6 +18,8 @@ from apps.evaluations.services import assessing
 from apps.experiments.domain.plans import Plan, VariantPlan
 from apps.experiments.models import Experiment
 from apps.experiments.services import planning
+from apps.improvements.models import Improvement
+from apps.improvements.services import proposing
 from apps.ingestion.services import storing
 from apps.library import selectors as library
 from apps.library.services import prompts
@@ -99,3 +101,14 @@ def make_experiment(prompt: str, **changes: Any) -> Experiment:
         **{"metric": "escalation_rate", "direction": "decrease", "planned_n": 2_000, "min_days": 7.0} | changes,
     )
     return planning.create_experiment(prompt=found, name="brief", plan=plan, at=AT, actor="test")
+
+
+def make_improvement(prompt: str, application: Application) -> Improvement:
+    """Return a proposal by hand for a prompt that is in production. Call inside tenant(...)."""
+    found = library.find_prompt(prompt)
+    assert found is not None
+    version, _ = prompts.add_version(prompt=found, content="Be kind and exact.", at=AT, actor="test")
+    return proposing.propose_by_hand(
+        application=application, version=version, title="exact", why="a hunch", metric="escalation_rate", at=AT,
+        actor="test",
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from apps.cycles.stages import analyze, capture, insights, measure
+from apps.cycles.stages import analyze, capture, deploy, improve, insights, measure
 from apps.cycles.stages.values import Outcome, Turn
 
 Stage = Callable[[Turn], Outcome]
@@ -20,6 +20,8 @@ WHEEL: Mapping[str, Stage] = {
     "capture": capture.run,
     "analyze": analyze.run,
     "insights": insights.run,
+    "improve": improve.run,
+    "deploy": deploy.run,
     "measure": measure.run,
 }
 

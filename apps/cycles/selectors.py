@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from apps.cycles.domain.configuration import Configuration, read_configuration
 from apps.cycles.models import Cycle, CycleConfig, Schedule, StageRun
@@ -45,6 +46,12 @@ def stages_of(cycles: Sequence[Cycle]) -> dict[int, dict[str, StageRun]]:
     for record in StageRun.objects.filter(cycle_id__in=list(found)):
         found[record.cycle_id][record.stage] = record
     return found
+
+
+def figures_of(cycle_id: str, stage: str) -> dict[str, Any]:
+    """Return the figures a stage of a cycle recorded; empty before it is done."""
+    found = StageRun.objects.filter(cycle__public_id=cycle_id, stage=stage).values_list("figures", flat=True).first()
+    return found or {}
 
 
 def list_cycles(*, application_id: int | None, before: int | None, limit: int) -> list[Cycle]:

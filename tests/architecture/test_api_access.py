@@ -14,6 +14,7 @@ from django.test import Client
 from apps.cycles.models import Cycle, CycleConfig
 from apps.evaluations.models import Assessment, EvaluationRun
 from apps.experiments.models import Experiment
+from apps.improvements.models import Improvement
 from apps.ingestion.models import Batch, Conversation, Outcome
 from apps.library.models import LabelAssignment, Prompt, PromptVersion
 from apps.organizations import services
@@ -60,6 +61,12 @@ DOORS = {
     "rollouts/<str:experiment_id>/advance": {"POST": "experiments"},
     "rollouts/<str:experiment_id>/pause": {"POST": "experiments"},
     "rollouts/<str:experiment_id>/rollback": {"POST": "experiments"},
+    "improvements": {"GET": "experiments", "POST": "experiments"},
+    "improvements/<str:improvement_id>": {"GET": "experiments"},
+    "improvements/<str:improvement_id>/approve": {"POST": "experiments"},
+    "improvements/<str:improvement_id>/reject": {"POST": "experiments"},
+    "improvements/<str:improvement_id>/start": {"POST": "experiments"},
+    "improvements/<str:improvement_id>/retire": {"POST": "experiments"},
     "cycles": {"GET": "read", "POST": "experiments"},
     "cycles/config": {"GET": "read", "PUT": "admin"},
     "cycles/<str:cycle_id>": {"GET": "read"},
@@ -115,6 +122,7 @@ def state(house: House) -> list[Any]:
                 Assessment,
                 EvaluationRun,
                 Experiment,
+                Improvement,
                 Cycle,
                 CycleConfig,
                 Prompt,

@@ -22,7 +22,7 @@ from apps.organizations.models import ApiKey, Application, AuditEvent, Invitatio
 from apps.platform import clock
 from apps.platform.tenancy import tenant
 from flywheel import portal_urls, urls
-from tests.factories import make_experiment, make_key, make_organization
+from tests.factories import make_experiment, make_improvement, make_key, make_organization
 from tests.portal.world import capture, make_member
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +123,7 @@ def make_house(slug: str) -> House:
         experiment = make_experiment(f"{slug}-prompt")
         ids = {
             "experiment_id": experiment.public_id,
+            "improvement_id": make_improvement(f"{slug}-prompt", Application.objects.get()).public_id,
             "name": f"{slug}-prompt",
             "number": 1,
             "run_id": run.public_id,

@@ -203,7 +203,8 @@ def test_every_fault_of_a_configuration_is_told_with_its_line_and_nothing_is_kep
 @pytest.mark.parametrize(
     "section",
     [
-        "deploy: {rollout_percentage: 10}",
+        "deploy: {staging_test: true}",
+        'deploy: {success_criteria: ["quality_improvement > 5%"]}',
         "capture: {source: logs/*.jsonl}",
         "capture: {retention: 7 days}",
     ],

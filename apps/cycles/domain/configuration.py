@@ -73,9 +73,12 @@ class Improve:
 
 @dataclass(frozen=True)
 class Deploy:
-    """``staging``: probes and checks must pass there first. ``success``: what must hold before the next step."""
+    """``staging``: probes and checks must pass there first. ``success``: what must hold before the next step.
 
-    staging: bool = True
+    ``rollout_percent`` is the treatment's share in the first step of a ramp.
+    """
+
+    staging: bool = False
     rollout_percent: float = 10.0
     success: tuple[Condition, ...] = ()
 
@@ -207,7 +210,7 @@ def _improve(section: Section) -> Improve:
 def _deploy(section: Section) -> Deploy:
     percent = section.scalar("rollout_percentage")
     share = _percent(section, percent) if percent else Deploy.rollout_percent
-    staging = _flag(section, "staging_test", default=True)
+    staging = _flag(section, "staging_test", default=False)
     for node in section.items("targets") or ():
         name, given = _target(section, node)
         if name == "staging_environment":

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from apps.cycles.domain.configuration import STAGES, Configuration, read_configuration
+from apps.cycles.domain.configuration import Configuration, read_configuration
 from apps.cycles.domain.documents import BadDocument, Fault
 from apps.cycles.domain.schedules import next_slot
-from apps.cycles.loop import WHEEL
 from apps.cycles.models import CycleConfig, Schedule
 from apps.cycles.selectors import written_configuration
 from apps.organizations.models import Application, Organization
@@ -18,11 +17,16 @@ from apps.platform import clock
 def check_configuration(text: str) -> Configuration:
     """Return what the text says. Raises BadDocument, also for what this server would not do."""
     found = read_configuration(text)
-    faults = [
-        Fault(found.lines[name], f"this version of the product has no stage {name!r} yet")
-        for name in STAGES
-        if name in found.lines and name not in WHEEL
-    ]
+    faults = []
+    if found.deploy.staging:
+        faults.append(Fault(found.lines["deploy"], "nothing tests in a staging environment yet: no prompt is probed"))
+    if found.deploy.success:
+        faults.append(
+            Fault(
+                found.lines["deploy"],
+                "success_criteria are not read: an experiment's own metric, guardrails and alpha decide",
+            )
+        )
     if found.capture.source is not None:
         faults.append(
             Fault(found.lines["capture"], "this server reads no files; the command `cycle run` does, or push the logs")

@@ -1,0 +1,48 @@
+"""IMPROVE: triggers that fire ask the playbook for a change; each proposal goes on by itself or waits for a person."""
+
+from __future__ import annotations
+
+from apps.cycles.selectors import figures_of
+from apps.cycles.stages.values import Did, Outcome, Turn
+from apps.evaluations.domain.compared import compare_all
+from apps.evaluations.domain.registry import read_all
+from apps.evaluations.selectors import Filters, read_metrics
+from apps.improvements.domain.triggers import Trigger, default_triggers
+from apps.improvements.services.proposing import Rules, propose
+
+
+def run(turn: Turn) -> Outcome:
+    """Propose what the playbook has for each trigger that fires on the cycle's period."""
+    improve = turn.configuration.improve
+    filters = Filters(application_id=turn.application.id, since=turn.since, until=turn.until)
+    before = filters.between(turn.since - (turn.until - turn.since), turn.since)
+    currency = turn.organization.currency
+    values = compare_all(
+        read_all(read_metrics(filters, currency=currency)), read_all(read_metrics(before, currency=currency))
+    )
+    triggers = tuple(Trigger(each.text, each.expression) for each in improve.triggers) or default_triggers()
+    proposals = propose(
+        application=turn.application,
+        rules=Rules(
+            triggers, improve.auto_fix, improve.manual_review, improve.cooldown_days,
+            turn.configuration.deploy.rollout_percent,
+        ),
+        values=values,
+        findings=figures_of(turn.cycle_id, "insights").get("findings", ()),
+        at=turn.at,
+        cycle_id=turn.cycle_id,
+    )  # fmt: skip
+    told = f"{len(proposals.fired)} of {len(triggers)} triggers fired"
+    if proposals.made:
+        told += "; proposed " + ", ".join(each.key for each in proposals.made)
+    return Did(
+        told,
+        {
+            "fired": list(proposals.fired),
+            "proposed": [
+                {"id": each.public_id, "key": each.key, "title": each.title, "policy": each.policy, "why": each.why}
+                for each in proposals.made
+            ],
+            "passed_over": list(proposals.passed_over),
+        },
+    )

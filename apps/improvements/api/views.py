@@ -1,0 +1,213 @@
+"""Improvements: proposed by the wheel or by hand, approved, started, followed to their verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.experiments.domain.measures import MEASURES
+from apps.improvements import selectors
+from apps.improvements.models import Improvement
+from apps.improvements.services import lifecycle, proposing
+from apps.library import selectors as library
+from apps.organizations.api.views import OrganizationView
+from apps.platform import clock
+from apps.platform.api.cursors import cut_page, read_place
+from apps.platform.api.problems import Problem
+
+PAGE = 50
+# Nothing in this version sends a prompt to a model, and a figure that was not measured is not given.
+NOT_REPLAYED = {"status": "not replayable", "why": "a prompt can only be tried by sending it to a model"}
+
+
+class ImprovementsView(OrganizationView):
+    """The organization's improvements."""
+
+    scopes: ClassVar[dict[str, str]] = {"GET": "experiments", "POST": "experiments"}
+
+    @extend_schema(
+        operation_id="listImprovements",
+        parameters=[OpenApiParameter("application", str), OpenApiParameter("state", str)],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request) -> Response:
+        """List improvements, newest first."""
+        application = self.application(request.query_params.get("application") or None)
+        state = request.query_params.get("state", "")
+        if state and state not in Improvement.State.values:
+            raise Problem(422, "bad_filter", f"state is one of {', '.join(Improvement.State.values)}.")
+        found = selectors.list_improvements(
+            before=read_place(request),
+            limit=PAGE + 1,
+            application_id=application.id if application else None,
+            state=state,
+        )
+        page, following = cut_page(request, found, size=PAGE, key=lambda each: [each.id])
+        return Response({"results": [show(each) for each in page], "next": following})
+
+    @extend_schema(operation_id="proposeImprovement", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
+    def post(self, request: Request) -> Response:
+        """Propose a version of a prompt that a person wrote."""
+        body = request.data
+        if not isinstance(body, dict):
+            raise Problem(422, "bad_improvement", "Send a JSON object.")
+        application = self.application(_text(body, "application") or None)
+        if application is None:
+            raise Problem(422, "no_application", "Name the application this is for.")
+        prompt = library.find_prompt(_text(body, "prompt"))
+        number = _number(body, "version")
+        version = library.find_version(prompt, number) if prompt else None
+        if version is None:
+            raise Problem(422, "bad_improvement", "prompt and version name a version of a prompt of the library.")
+        metric, guardrails = _text(body, "metric"), body.get("guardrails", [])
+        if metric not in MEASURES or not isinstance(guardrails, list) or not set(map(str, guardrails)) <= set(MEASURES):
+            raise Problem(422, "bad_improvement", f"metric and guardrails are among {', '.join(sorted(MEASURES))}.")
+        try:
+            made = proposing.propose_by_hand(
+                application=application, version=version, metric=metric, guardrails=guardrails,
+                title=(_text(body, "title") or f"{version.prompt.name} version {number}")[:200], why=_text(body, "why"),
+                at=clock.now(self.principal.organization), actor=self.principal.name,
+            )  # fmt: skip
+        except ValueError as error:
+            raise Problem(409, "nothing_to_improve", str(error)) from error
+        return Response(show(made), status=201)
+
+
+class ImprovementView(OrganizationView):
+    """One improvement, from the finding to the verdict."""
+
+    scopes: ClassVar[dict[str, str]] = {"GET": "experiments"}
+
+    @extend_schema(operation_id="readImprovement", responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, improvement_id: str) -> Response:
+        """Return why it was proposed, what it changes, what it did, and its lineage."""
+        improvement = _find(self, improvement_id)
+        return Response(show(improvement) | show_detail(improvement))
+
+
+class _ActionView(OrganizationView):
+    """A transition. 409 where the state does not have it."""
+
+    scopes: ClassVar[dict[str, str]] = {"POST": "experiments"}
+
+    def _act(self, improvement_id: str, act: Callable[..., Improvement], **said: Any) -> Response:
+        improvement = _find(self, improvement_id)
+        try:
+            changed = act(
+                improvement_id=improvement.id,
+                at=clock.now(self.principal.organization),
+                actor=self.principal.name,
+                **said,
+            )
+        except lifecycle.NotNow as error:
+            raise Problem(409, "wrong_state", str(error), state=improvement.state) from error
+        return Response(show(changed))
+
+
+class ApproveView(_ActionView):
+    """A person's approval."""
+
+    @extend_schema(operation_id="approveImprovement", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
+    def post(self, request: Request, improvement_id: str) -> Response:
+        """Approve it; the next deploy stage starts it, or POST …/start does at once."""
+        return self._act(improvement_id, lifecycle.approve, reason=_reason(request))
+
+
+class RejectView(_ActionView):
+    """A person's refusal."""
+
+    @extend_schema(operation_id="rejectImprovement", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
+    def post(self, request: Request, improvement_id: str) -> Response:
+        """Reject it; the same is not proposed again within the cooldown."""
+        return self._act(improvement_id, lifecycle.reject, reason=_reason(request))
+
+
+class StartView(_ActionView):
+    """Starts an approved improvement."""
+
+    @extend_schema(operation_id="startImprovement", request=None, responses={200: OpenApiTypes.OBJECT})
+    def post(self, request: Request, improvement_id: str) -> Response:
+        """Start it: as an experiment, or, on the security path, for everybody at once."""
+        return self._act(improvement_id, lifecycle.start)
+
+
+class RetireView(_ActionView):
+    """Takes an improvement back."""
+
+    @extend_schema(operation_id="retireImprovement", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
+    def post(self, request: Request, improvement_id: str) -> Response:
+        """Roll its experiment back, or put the version before into production again."""
+        return self._act(improvement_id, lifecycle.retire, reason=_reason(request))
+
+
+def show(improvement: Improvement) -> dict[str, Any]:
+    """Return an improvement as lists show it."""
+    return {
+        "id": improvement.public_id,
+        "application": improvement.application.slug,
+        "key": improvement.key,
+        "title": improvement.title,
+        "state": improvement.state,
+        "reason": improvement.reason,
+        "why": improvement.why,
+        "expect": improvement.expect,
+        "path": improvement.path,
+        "policy": improvement.policy,
+        "prompt": improvement.prompt.name,
+        "base_version": improvement.base_version,
+        "version": improvement.version,
+        "sections": improvement.sections,
+        "judged_by": improvement.judged_by,
+        "experiment": improvement.experiment.public_id if improvement.experiment else None,
+        "outcome": improvement.outcome,
+        "cycle": improvement.cycle_id or None,
+        "proposed_by": improvement.proposed_by,
+        "proposed_at": improvement.proposed_at,
+        "started_at": improvement.started_at,
+        "ended_at": improvement.ended_at,
+    }
+
+
+def show_detail(improvement: Improvement) -> dict[str, Any]:
+    """Return what one improvement's own address adds."""
+    return {
+        "finding": improvement.finding,
+        "diff": [sign + text if sign != "@" else text for sign, text in selectors.diff_of(improvement)],
+        # A guardrail can be tried on captured text; this change has none, so there is nothing to replay.
+        "backtest": None,
+        "probes": NOT_REPLAYED,
+        "approvals": [
+            {"person": each.person, "at": each.at, "reason": each.reason}
+            for each in selectors.approvals_of(improvement)
+        ],
+        "lineage": selectors.lineage_of(improvement),
+    }
+
+
+def _find(view: OrganizationView, improvement_id: str) -> Improvement:
+    return view.own(selectors.find_improvement(improvement_id), "improvement")
+
+
+def _number(body: dict[str, Any], field: str) -> int:
+    """Return a version's number; 0, which none has, for anything else."""
+    value = body.get(field)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31 else 0
+
+
+def _text(body: dict[str, Any], field: str) -> str:
+    value = body.get(field, "")
+    if not isinstance(value, str) or len(value) > 2_000 or "\x00" in value:
+        raise Problem(422, "bad_improvement", f"{field} is a text of at most 2,000 characters.")
+    return value
+
+
+def _reason(request: Request) -> str:
+    reason = request.data.get("reason", "") if isinstance(request.data, dict) else ""
+    if not isinstance(reason, str) or len(reason) > 500 or "\x00" in reason:
+        raise Problem(422, "bad_reason", "reason is a text of at most 500 characters.")
+    return reason

@@ -1,0 +1,83 @@
+"""Which triggers fire, and what they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from apps.evaluations.domain.expressions import Expression, evaluate, metrics_in, parse
+from apps.evaluations.domain.registry import REGISTRY
+from apps.improvements.domain.playbook import Bundle, Playbook
+
+Policy = Literal["auto_fix", "manual_review"]
+# What proposes where a configuration names no trigger of its own.
+DEFAULT_TRIGGERS = (
+    "successful_attacks > 0", "escalation_rate > 20%", "responses_under_20_chars > 5%", "generic_responses > 10%",
+    "unhelpful_response > 10%", "user_frustration > 10%", "upsell_rate < 25%",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A condition over the period's metrics, as written."""
+
+    text: str
+    expression: Expression
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A bundle of the playbook, and the triggers that asked for it."""
+
+    bundle: Bundle
+    triggers: tuple[str, ...]
+    metrics: tuple[str, ...]
+
+
+def default_triggers() -> tuple[Trigger, ...]:
+    """Return the triggers of a configuration that has none."""
+    metrics = frozenset(REGISTRY)
+    return tuple(Trigger(text, parse(text, metrics=metrics)) for text in DEFAULT_TRIGGERS)
+
+
+def fired(triggers: Sequence[Trigger], values: Mapping[str, float | None]) -> list[Trigger]:
+    """Return the triggers whose condition holds. One that cannot be known does not fire."""
+    return [trigger for trigger in triggers if evaluate(trigger.expression, values) is True]
+
+
+def ask_playbook(triggers: Sequence[Trigger], book: Playbook) -> list[Asked]:
+    """Return what the playbook has for fired triggers: each bundle once, with all that asked for it."""
+    found: dict[str, Asked] = {}
+    for trigger in triggers:
+        metrics = sorted(metrics_in(trigger.expression))
+        for bundle in book.answering(metrics):
+            before = found.get(bundle.key, Asked(bundle, (), ()))
+            answered = [metric for metric in metrics if metric in bundle.answers]
+            found[bundle.key] = Asked(
+                bundle, (*before.triggers, trigger.text), tuple(dict.fromkeys((*before.metrics, *answered)))
+            )
+    return [found[bundle.key] for bundle in book.bundles if bundle.key in found]
+
+
+def policy_of(
+    asked: Asked, *, auto_fix: Sequence[str], manual_review: Sequence[str], values: Mapping[str, float | None]
+) -> Policy:
+    """Return whether a proposal may go on by itself.
+
+    By itself only where the configuration's ``auto_fix`` names its bundle's metric, or one that asked for it, and no
+    entry of ``manual_review`` holds or names it. A security change always waits for a person: what it rests on was
+    written by attackers.
+    """
+    names = {asked.bundle.metric, *asked.metrics}
+    if asked.bundle.path == "security" or any(_speaks(entry, names, values) for entry in manual_review):
+        return "manual_review"
+    return "auto_fix" if any(_speaks(entry, names, values) for entry in auto_fix) else "manual_review"
+
+
+def _speaks(entry: str, names: set[str], values: Mapping[str, float | None]) -> bool:
+    """Say whether an entry of a policy is about these metrics: a bare name, or a condition that holds."""
+    if entry in names:
+        return True
+    expression = parse(entry, metrics=frozenset(REGISTRY) | frozenset(values))
+    return not names.isdisjoint(metrics_in(expression)) and evaluate(expression, values) is True

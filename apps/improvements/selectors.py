@@ -1,0 +1,83 @@
+"""Reads of improvements. Call inside tenant(...)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.experiments.selectors.experiments import decisions_of
+from apps.improvements.models import Approval, Improvement
+from apps.library.domain.prompts import diff
+from apps.library.models import Prompt, PromptVersion
+
+
+def find_improvement(public_id: str) -> Improvement | None:
+    """Return the improvement of this id, with what it is about."""
+    rows = Improvement.objects.select_related("application", "prompt", "experiment")
+    return rows.filter(public_id=public_id).first()
+
+
+def list_improvements(
+    *, before: int | None, limit: int, application_id: int | None = None, state: str = ""
+) -> list[Improvement]:
+    """Return a page, newest first."""
+    rows = Improvement.objects.select_related("application", "prompt", "experiment")
+    if application_id is not None:
+        rows = rows.filter(application_id=application_id)
+    if state:
+        rows = rows.filter(state=state)
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    return list(rows.order_by("-id")[:limit])
+
+
+def approvals_of(improvement: Improvement) -> list[Approval]:
+    """Return who approved it, first first."""
+    return list(Approval.objects.filter(improvement=improvement).order_by("id")[:20])
+
+
+def diff_of(improvement: Improvement) -> list[tuple[str, str]]:
+    """Return what the change does to the prompt, as lines of a unified difference."""
+    contents = dict(
+        PromptVersion.objects.filter(
+            prompt_id=improvement.prompt_id, number__in=[improvement.base_version, improvement.version]
+        ).values_list("number", "content")
+    )
+    return diff(contents[improvement.base_version], contents[improvement.version])
+
+
+def lineage_of(improvement: Improvement) -> list[dict[str, Any]]:
+    """Return the improvement's life, first first: found, proposed, approved, started, decided."""
+    told: list[dict[str, Any]] = [
+        {
+            "step": "found", "at": improvement.proposed_at, "by": improvement.cycle_id or improvement.proposed_by,
+            "what": improvement.why,
+        },
+        {
+            "step": "proposed", "at": improvement.proposed_at, "by": improvement.proposed_by,
+            "what": f"{improvement.prompt.name} version {improvement.version} on version {improvement.base_version}",
+        },
+    ]  # fmt: skip
+    told += [
+        {"step": "approved", "at": each.at, "by": each.person, "what": each.reason}
+        for each in approvals_of(improvement)
+    ]
+    if improvement.experiment is not None:
+        told += [
+            {"step": each.action, "at": each.at, "by": each.actor, "what": each.reason or each.rule}
+            for each in reversed(decisions_of(improvement.experiment))
+        ]
+    if improvement.ended_at is not None:
+        told.append(
+            {"step": improvement.state, "at": improvement.ended_at, "by": "flywheel", "what": improvement.reason}
+        )
+    return told
+
+
+def prompt_for(topic: str) -> Prompt | None:
+    """Return the prompt that a bundle of this topic changes: the tagged one, else the first that is not tagged.
+
+    A prompt tagged ``offers`` takes changes to offers; where no prompt is, the first one takes them.
+    """
+    rows = Prompt.objects.filter(labels__label="production", labels__ended_at=None).order_by("id").distinct()
+    tagged = rows.filter(tags__contains=[topic]) if topic else rows.exclude(tags__contains=["offers"])
+    return tagged.first() or rows.first()

@@ -1,0 +1,218 @@
+"""Proposals: from fired triggers, by the playbook, or by a person's hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from apps.improvements.domain.playbook import Bundle, add_sections, missing_sections, playbook
+from apps.improvements.domain.triggers import Asked, Trigger, ask_playbook, fired, policy_of
+from apps.improvements.models import Improvement
+from apps.improvements.selectors import prompt_for
+from apps.library import selectors as library
+from apps.library.models import Prompt, PromptVersion
+from apps.library.services.prompts import add_version
+from apps.organizations.models import Application
+from apps.organizations.services import record_audit
+from apps.platform.identifiers import new_identifier
+
+WHEEL = "flywheel"
+_MOST_EVIDENCE = 50
+
+
+class Moved(Exception):
+    """What the change was written on is no longer what is served."""
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """What the triggers led to. ``passed_over`` says why a bundle that was asked for was not proposed."""
+
+    fired: tuple[str, ...]
+    made: tuple[Improvement, ...]
+    passed_over: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a configuration says of improving."""
+
+    triggers: Sequence[Trigger]
+    auto_fix: Sequence[str] = ()
+    manual_review: Sequence[str] = ()
+    cooldown_days: int = 7
+    first_percent: float = 10.0
+
+
+def propose(
+    *,
+    application: Application,
+    rules: Rules,
+    values: Mapping[str, float | None],
+    findings: Sequence[Mapping[str, Any]],
+    at: datetime,
+    cycle_id: str = "",
+) -> Proposals:
+    """Propose what the playbook has for every trigger that fires. Call inside tenant(...).
+
+    One open proposal a pattern; none again within the cooldown after the last one ended. ``findings`` are those of the
+    insights stage: their figures and evidence go with the proposal.
+    """
+    firing = fired(rules.triggers, values)
+    made, passed_over = [], []
+    for asked in ask_playbook(firing, playbook()):
+        refusal = _refusal(application, asked.bundle.key, rules.cooldown_days, at)
+        prompt = prompt_for(asked.bundle.topic)
+        if prompt is None:
+            refusal = refusal or "no prompt of the library carries the label production"
+        if refusal is not None or prompt is None:
+            passed_over.append(f"{asked.bundle.key}: {refusal}")
+            continue
+        found = _draft(application, prompt, asked, rules, values, findings, at, cycle_id)
+        if isinstance(found, str):
+            passed_over.append(f"{asked.bundle.key}: {found}")
+        else:
+            made.append(found)
+    return Proposals(tuple(trigger.text for trigger in firing), tuple(made), tuple(passed_over))
+
+
+def propose_by_hand(
+    *,
+    application: Application,
+    version: PromptVersion,
+    title: str,
+    why: str,
+    metric: str,
+    at: datetime,
+    actor: str,
+    guardrails: Sequence[str] = (),
+    first_percent: float = 50.0,
+) -> Improvement:
+    """Propose a version that a person wrote. Call inside tenant(...). Raises ValueError where there is none to."""
+    standing = library.labelled_version(version.prompt, "production")
+    if standing is None:
+        raise ValueError(
+            f"no version of {version.prompt.name} carries the label production: there is nothing to improve on"
+        )
+    if standing.number == version.number:
+        raise ValueError(f"version {version.number} is in production already")
+    judged_by = {"metric": metric, "guardrails": list(guardrails), "first_percent": first_percent}
+    made = _write(
+        application=application, prompt=version.prompt, key=f"{version.prompt.name}@{version.number}", title=title,
+        why=why, base_version=standing.number, version=version.number, judged_by=judged_by, at=at, proposed_by=actor,
+    )  # fmt: skip
+    if made is None:
+        raise ValueError(f"version {version.number} is proposed already")
+    return made
+
+
+def rebase(improvement: Improvement, *, at: datetime) -> None:
+    """Write the change anew on what the label names now, where that has moved since it was proposed.
+
+    Raises Moved for a version that a person wrote: only they know what it should say now.
+    """
+    standing = library.labelled_version(improvement.prompt, improvement.label)
+    if standing is None or standing.number == improvement.base_version:
+        return
+    if not improvement.sections:
+        raise Moved(f"{improvement.label} has moved to version {standing.number} since; write the change on that one.")
+    version, _ = add_version(
+        prompt=improvement.prompt, content=add_sections(standing.content, improvement.sections, playbook()),
+        parent=standing.number, note=improvement.title, at=at, actor=WHEEL,
+    )  # fmt: skip
+    improvement.base_version, improvement.version = standing.number, version.number
+
+
+def _draft(
+    application: Application,
+    prompt: Prompt,
+    asked: Asked,
+    rules: Rules,
+    values: Mapping[str, float | None],
+    findings: Sequence[Mapping[str, Any]],
+    at: datetime,
+    cycle_id: str,
+) -> Improvement | str:
+    bundle, book = asked.bundle, playbook()
+    standing = library.labelled_version(prompt, "production")
+    assert standing is not None, "prompt_for returns prompts with this label"
+    missing = missing_sections(standing.content, bundle.sections, book)
+    if not missing:
+        return f"{prompt.name} says it already"
+    version, _ = add_version(
+        prompt=prompt, content=add_sections(standing.content, missing, book), parent=standing.number,
+        note=bundle.title, at=at, actor=WHEEL,
+    )  # fmt: skip
+    made = _write(
+        application=application, prompt=prompt, key=bundle.key, title=bundle.title, why=_why(asked, values),
+        finding=_finding(asked, values, findings), expect=bundle.expect, sections=missing, path=bundle.path,
+        policy=policy_of(asked, auto_fix=rules.auto_fix, manual_review=rules.manual_review, values=values),
+        base_version=standing.number, version=version.number, judged_by=_judged_by(bundle, rules), at=at,
+        proposed_by=WHEEL, cycle_id=cycle_id,
+    )  # fmt: skip
+    return made or "a proposal is open"
+
+
+def _write(*, application: Application, at: datetime, proposed_by: str, **values: Any) -> Improvement | None:
+    """Write a proposal and its audit row; None where one is open for the same pattern."""
+    try:
+        with transaction.atomic():
+            made: Improvement = Improvement.objects.create(
+                organization_id=application.organization_id, public_id=new_identifier("i"), application=application,
+                proposed_at=at, proposed_by=proposed_by, **values,
+            )  # fmt: skip
+    except IntegrityError:
+        return None
+    record_audit(
+        organization_id=application.organization_id, at=at, actor=proposed_by, action="improvement.proposed",
+        subject=made.public_id, application=application.slug, key=made.key,
+    )  # fmt: skip
+    return made
+
+
+def _refusal(application: Application, key: str, cooldown_days: int, at: datetime) -> str | None:
+    last = Improvement.objects.filter(application=application, key=key).order_by("-id").first()
+    if last is None:
+        return None
+    if last.state in Improvement.OPEN:
+        return f"{last.public_id} is {last.state}"
+    until = (last.ended_at or last.proposed_at) + timedelta(days=cooldown_days)
+    return f"cooling down until {until:%Y-%m-%d} after {last.public_id} ({last.state})" if at < until else None
+
+
+def _why(asked: Asked, values: Mapping[str, float | None]) -> str:
+    said = ", ".join(
+        f"{metric.replace('_', ' ')} is {values[metric]:.4g}" for metric in asked.metrics if _known(values, metric)
+    )
+    return f"{' and '.join(asked.triggers)}: {said}"
+
+
+def _known(values: Mapping[str, float | None], metric: str) -> bool:
+    return values.get(metric) is not None
+
+
+def _finding(asked: Asked, values: Mapping[str, float | None], findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    about = [each for each in findings if each["metric"] in asked.bundle.answers or each["key"] in asked.bundle.answers]
+    evidence = dict.fromkeys(session for each in about for session in each["evidence"])
+    return {
+        "triggers": list(asked.triggers),
+        "values": {metric: values.get(metric) for metric in asked.metrics},
+        "insights": [
+            {name: each[name] for name in ("kind", "key", "metric", "severity", "title", "value", "n", "interval")}
+            for each in about
+        ],
+        "evidence": list(evidence)[:_MOST_EVIDENCE],
+    }
+
+
+def _judged_by(bundle: Bundle, rules: Rules) -> dict[str, Any]:
+    return {
+        "metric": bundle.metric,
+        "guardrails": list(bundle.guardrails),
+        "minimum_detectable_effect": bundle.minimum_detectable_effect,
+        "first_percent": rules.first_percent,
+    }

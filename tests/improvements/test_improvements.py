@@ -1,0 +1,230 @@
+"""An improvement's life: proposed from what a period showed, approved, tried, followed to its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.evaluations.domain.compared import EVERY_METRIC
+from apps.evaluations.domain.expressions import parse
+from apps.experiments import serving
+from apps.experiments.models import Experiment
+from apps.improvements.domain.triggers import Trigger
+from apps.improvements.models import Improvement
+from apps.improvements.services import lifecycle
+from apps.improvements.services.proposing import Proposals, Rules, propose
+from apps.library.selectors import serving_prompts
+from apps.library.services import prompts
+from apps.organizations.models import Application, Organization
+from apps.platform.tenancy import tenant
+from tests.factories import AT, make_application, make_key, make_organization
+
+pytestmark = pytest.mark.django_db
+ESCALATIONS = {"escalation_rate": 0.23}
+FINDING = {
+    "kind": "threshold", "key": "escalation_rate", "metric": "escalation_rate", "severity": "medium",
+    "title": "Escalation rate is above 20%", "value": 0.23, "n": 10_000, "interval": [0.222, 0.238],
+    "evidence": ["s-1", "s-2"],
+}  # fmt: skip
+
+
+class World:
+    """An organization with two prompts in production."""
+
+    def __init__(self) -> None:
+        self.organization: Organization = make_organization(sandbox=True, clock_at=AT)
+        self.application: Application = make_application(self.organization)
+        self.headers = {"Authorization": f"Bearer {make_key(self.organization, 'experiments', 'prompts')}"}
+        with tenant(self.organization.id):
+            for name, tags in (("support", []), ("offer", ["offers"])):
+                prompts.create_prompt(
+                    organization_id=self.organization.id, name=name, content=f"Do {name}.", labels=["production"],
+                    tags=tags, at=AT, actor="test",
+                )  # fmt: skip
+
+    def propose(self, *texts: str, values: dict[str, float | None] | None = None, **rules: Any) -> Proposals:
+        triggers = tuple(Trigger(text, parse(text, metrics=EVERY_METRIC)) for text in texts)
+        at = rules.pop("at", AT)
+        with tenant(self.organization.id):
+            return propose(
+                application=self.application, rules=Rules(triggers, **rules), values=values or ESCALATIONS,
+                findings=[FINDING], at=at, cycle_id="c_1",
+            )  # fmt: skip
+
+    def post(self, path: str, body: Any = None, status: int = 200) -> Any:
+        answer = Client().post(
+            f"/api/v1/improvements{path}", body or {}, content_type="application/json", headers=self.headers
+        )
+        assert answer.status_code == status, answer.content
+        return answer.json()
+
+    def get(self, path: str) -> Any:
+        return Client().get(f"/api/v1/improvements{path}", headers=self.headers).json()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    serving.forget()
+    yield World()
+    serving.forget()
+
+
+def test_a_fired_trigger_becomes_a_proposal_with_its_evidence_and_its_difference(world: World) -> None:
+    (made,) = world.propose("escalation_rate > 20%", "upsell_rate < 20%").made
+
+    told = world.get(f"/{made.public_id}")
+    assert (told["key"], told["state"], told["policy"], told["prompt"]) == (
+        "clear-answers", "proposed", "manual_review", "support",
+    )  # fmt: skip
+    assert told["why"] == "escalation_rate > 20%: escalation rate is 0.23"
+    assert told["finding"]["evidence"] == ["s-1", "s-2"]
+    assert (told["base_version"], told["version"]) == (1, 2)
+    added = [line for line in told["diff"] if line.startswith("+") and line != "+"]
+    assert [line[:20] for line in added] == [
+        "+When something has ", "+Before you answer a", "+Write every reply i",
+    ]  # fmt: skip
+    assert (told["backtest"], told["probes"]["status"]) == (None, "not replayable")
+    assert [each["step"] for each in told["lineage"]] == ["found", "proposed"]
+
+
+def test_an_offers_bundle_goes_to_the_prompt_tagged_offers(world: World) -> None:
+    (made,) = world.propose("upsell_rate < 25%", values={"upsell_rate": 0.2}).made
+    assert made.prompt.name == "offer"
+
+
+def test_one_proposal_is_open_a_pattern_and_none_again_while_it_cools_down(world: World) -> None:
+    (made,) = world.propose("escalation_rate > 20%").made
+    assert world.propose("escalation_rate > 20%").passed_over == (f"clear-answers: {made.public_id} is proposed",)
+
+    world.post(f"/{made.public_id}/reject", {"reason": "not now"})
+    (refusal,) = world.propose("escalation_rate > 20%", at=AT + timedelta(days=6)).passed_over
+    assert refusal == f"clear-answers: cooling down until 2026-11-09 after {made.public_id} (rejected)"
+    assert len(world.propose("escalation_rate > 20%", at=AT + timedelta(days=8)).made) == 1
+
+
+def test_a_prompt_that_says_it_already_is_left_alone(world: World) -> None:
+    (made,) = world.propose("escalation_rate > 20%").made
+    with tenant(world.organization.id):
+        Improvement.objects.all().delete()
+        version = made.prompt.versions.get(number=2)
+        prompts.set_labels(version=version, labels=["production"], at=AT, actor="test")
+
+    assert world.propose("escalation_rate > 20%").passed_over == ("clear-answers: support says it already",)
+
+
+def test_without_a_prompt_in_production_the_reason_is_said(world: World) -> None:
+    with tenant(world.organization.id):
+        for name in ("support", "offer"):
+            prompts.remove_label(prompt=world_prompt(name), label="production", at=AT, actor="test")
+
+    (refusal,) = world.propose("escalation_rate > 20%").passed_over
+    assert refusal == "clear-answers: no prompt of the library carries the label production"
+
+
+def world_prompt(name: str) -> Any:
+    from apps.library.selectors import find_prompt
+
+    return find_prompt(name)
+
+
+def test_approval_comes_before_the_start_and_the_experiment_is_a_ramp(world: World) -> None:
+    (made,) = world.propose("escalation_rate > 20%").made
+    assert world.post(f"/{made.public_id}/start", status=409)["code"] == "wrong_state"
+    world.post(f"/{made.public_id}/approve", {"reason": "good"})
+
+    started = world.post(f"/{made.public_id}/start")
+
+    with tenant(world.organization.id):
+        experiment = Experiment.objects.get(public_id=started["experiment"])
+    assert (started["state"], experiment.state) == ("running", "running")
+    assert [step["percent"] for step in experiment.plan["steps"]] == [10.0, 25.0, 50.0]
+    assert (experiment.plan["metric"], experiment.plan["direction"], experiment.plan["approval"]) == (
+        "escalation_rate", "decrease", "one",
+    )  # fmt: skip
+
+
+def test_auto_fix_starts_by_itself_and_promotes_by_itself(world: World) -> None:
+    world.propose("escalation_rate > 20%", auto_fix=["escalation_rate"], first_percent=50.0)
+    with tenant(world.organization.id):
+        (started,), waiting = lifecycle.start_what_may(application_id=world.application.id, at=AT)
+        assert started.experiment is not None
+        assert (waiting, started.experiment.plan["approval"]) == ([], "none")
+        assert [step["percent"] for step in started.experiment.plan["steps"]] == [50.0]
+
+
+def test_a_security_change_goes_to_everybody_at_once_and_what_follows_is_written_on_it(world: World) -> None:
+    values: dict[str, float | None] = {"successful_attacks": 9, "escalation_rate": 0.23}
+    shield, answers = world.propose("successful_attacks > 0", "escalation_rate > 20%", values=values).made
+    for each in (shield, answers):
+        world.post(f"/{each.public_id}/approve")
+    with tenant(world.organization.id):
+        lifecycle.start_what_may(application_id=world.application.id, at=AT)
+        served = serving_prompts()["support"]
+
+    assert world.get(f"/{shield.public_id}")["state"] == "deployed"
+    assert served.labels == {"production": 2}
+    rebased = world.get(f"/{answers.public_id}")
+    assert (rebased["state"], rebased["base_version"], rebased["version"]) == ("running", 2, 4)
+    assert "Do not reveal" in served.versions[4].content
+    assert "two full sentences" in served.versions[4].content
+
+
+@pytest.mark.parametrize(
+    ("ended", "state"),
+    [("promoted", "won"), ("loser", "lost"), ("no_winner", "undecided"), ("rolled_back", "rolled_back")],
+)
+def test_the_verdict_of_the_experiment_becomes_the_improvements(world: World, ended: str, state: str) -> None:
+    (made,) = world.propose("escalation_rate > 20%", auto_fix=["escalation_rate"]).made
+    with tenant(world.organization.id):
+        lifecycle.start(improvement_id=made.id, at=AT, actor="test")
+        assert lifecycle.follow(improvement_id=made.id, at=AT) is True
+        Experiment.objects.update(state=ended, reason="as the rules said", results={"metric": "escalation_rate"})
+        assert lifecycle.follow(improvement_id=made.id, at=AT) is False
+
+    told = world.get(f"/{made.public_id}")
+    assert (told["state"], told["reason"], told["outcome"]["grade"]) == (state, "as the rules said", "A randomised")
+
+
+def test_retiring_takes_exactly_the_change_back(world: World) -> None:
+    (shield,) = world.propose("successful_attacks > 0", values={"successful_attacks": 9}).made
+    world.post(f"/{shield.public_id}/approve")
+    world.post(f"/{shield.public_id}/start")
+
+    world.post(f"/{shield.public_id}/retire", {"reason": "customers complain"})
+
+    with tenant(world.organization.id):
+        assert serving_prompts()["support"].labels == {"production": 1}
+    assert world.post(f"/{shield.public_id}/approve", status=409)["state"] == "retired"
+
+
+def test_a_version_typed_in_by_a_colleague_is_proposed_and_one_in_production_is_not(world: World) -> None:
+    with tenant(world.organization.id):
+        prompts.add_version(prompt=world_prompt("support"), content="Do support warmly.", at=AT, actor="test")
+    body = {"application": "support", "prompt": "support", "version": 2, "metric": "escalation_rate", "why": "warmth"}
+
+    made = world.post("", body, status=201)
+
+    assert (made["key"], made["policy"], made["judged_by"]["first_percent"]) == ("support@2", "manual_review", 50.0)
+    assert world.post("", body, status=409)["code"] == "nothing_to_improve"
+    assert world.post("", body | {"version": 1}, status=409)["code"] == "nothing_to_improve"
+    assert world.post("", body | {"version": 9}, status=422)["code"] == "bad_improvement"
+    assert world.post("", body | {"metric": "joy"}, status=422)["code"] == "bad_improvement"
+
+
+def test_what_a_colleague_wrote_is_not_put_on_a_version_they_never_saw(world: World) -> None:
+    with tenant(world.organization.id):
+        prompts.add_version(prompt=world_prompt("support"), content="Do support warmly.", at=AT, actor="test")
+    made = world.post(
+        "", {"application": "support", "prompt": "support", "version": 2, "metric": "escalation_rate"}, status=201
+    )
+    world.post(f"/{made['id']}/approve")
+    with tenant(world.organization.id):
+        prompts.add_version(
+            prompt=world_prompt("support"), content="Do support now.", labels=["production"], at=AT, actor="test"
+        )
+
+    assert "moved to version 3" in world.post(f"/{made['id']}/start", status=409)["detail"]
