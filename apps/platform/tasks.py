@@ -1,6 +1,6 @@
 """The tick: every 15 s, hints are sent again for work whose message or worker was lost."""
 
-from celery import current_app, shared_task
+from celery import shared_task
 from django.conf import settings
 
 from apps.platform import clock, work
@@ -10,6 +10,6 @@ from apps.platform import clock, work
 def tick() -> None:
     """Send a hint for everything that waits, and have each app look for what has become due."""
     for name in settings.TICKS:
-        current_app.send_task(name, expires=15)
+        work.send_tick(name)
     for item in work.waiting(clock.wall()):
         work.send_hint(item.kind, organization_id=item.organization_id, key=item.key)

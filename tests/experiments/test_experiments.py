@@ -454,6 +454,17 @@ def test_a_fetch_from_the_picture_asks_the_database_nothing(world: World, django
         assert Client().get("/api/v1/prompts/support?unit=bob", headers=headers).status_code == 200
 
 
+def test_an_exposure_that_only_the_logs_tell_of_is_rebuilt(world: World) -> None:
+    experiment = world.begin()
+    world.talk(60, escalated={"control": 0.2, "brief": 0.2})
+    with tenant(world.organization.id):
+        Exposure.objects.all().delete()
+
+    world.tick(experiment)
+
+    assert sum(each["exposures"] for each in world.get(f"experiments/{experiment}/results")["variants"]) == 60
+
+
 def test_the_ruleset_assigns_as_the_server_does(world: World) -> None:
     from apps.experiments.domain.assignment import Arm, Split, assign
 

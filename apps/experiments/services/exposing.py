@@ -81,6 +81,36 @@ def collect(*, organization_id: int) -> int:
             return written
 
 
+def rebuild(*, organization_id: int, phase: Phase) -> int:
+    """Write the exposures that only the logs tell of; return how many. Call inside tenant(...).
+
+    A client that assigns by itself, and a fetch whose note was lost, are known by the assignment id they echo. What
+    was served is then not known (an empty hash).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO experiments_exposure (organization_id, phase_id, unit, variant, served_hash, at)
+            SELECT %(organization)s, %(phase)s, split_part(assignment_id, '.', 3),
+                min(split_part(assignment_id, '.', 2)::int), '', min(f.started_at)
+            FROM evaluations_factassignment a
+                JOIN evaluations_conversationfact f USING (organization_id, conversation_id)
+            WHERE a.organization_id = %(organization)s AND assignment_id >= %(from)s AND assignment_id < %(to)s
+                AND assignment_id ~ %(shape)s
+            GROUP BY 3
+            ON CONFLICT (organization_id, phase_id, unit) DO NOTHING
+            """,
+            {
+                "organization": organization_id,
+                "phase": phase.id,
+                "from": f"{phase.public_id}.",
+                "to": f"{phase.public_id}/",
+                "shape": f"^{phase.public_id}[.][0-9][.][0-9a-f]{{24}}$",
+            },
+        )
+        return int(cursor.rowcount)
+
+
 def forget() -> None:
     """Forget what this process has noted: for a broker that was emptied, and for tests."""
     global _silent_until

@@ -12,6 +12,7 @@ from apps.evaluations.analyzers import VERSIONS
 from apps.experiments.domain.deciding import Reading, Ruling, decide
 from apps.experiments.models import Decision, Experiment, Phase, PromotionApproval, Snapshot
 from apps.experiments.selectors.experiments import Look, approvals_of, current_phase, plan_of, show_look
+from apps.experiments.services import exposing
 from apps.library import selectors as library
 from apps.library.services.prompts import set_labels
 from apps.organizations.services import record_audit
@@ -135,7 +136,9 @@ def tick(*, experiment_id: int, at: datetime) -> bool:
         return True
     if experiment.state != State.RUNNING:
         return False
-    look = Look(experiment, _phase(experiment), at=at)
+    phase = _phase(experiment)
+    exposing.rebuild(organization_id=experiment.organization_id, phase=phase)
+    look = Look(experiment, phase, at=at)
     shown = show_look(look)
     _keep(look, shown)
     _apply(experiment, decide(look.plan, _reading(experiment, look)), look, shown)
@@ -168,7 +171,7 @@ def _served_wrong(experiment: Experiment, look: Look) -> int:
     # Past one half control units become treatment units: either text was right in its time.
     return sum(
         n for (place, served), n in look.served.items()
-        if served not in (right if look.moves_units else [right[place]])
+        if served and served not in (right if look.moves_units else [right[place]])
     )  # fmt: skip
 
 

@@ -78,4 +78,5 @@ def move_clock(*, organization_id: int, to: datetime, actor: str, at: datetime) 
     with tenant(organization_id):
         for application_id in Application.objects.values_list("id", flat=True):
             work.ask("evaluations.settle", organization_id=organization_id, key=str(application_id))
+        work.hasten(organization_id=organization_id)
     return organization
