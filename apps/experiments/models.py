@@ -64,6 +64,8 @@ class Experiment(TenantModel):
     start_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    # The organization's time of the last tick.
+    looked_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -53,9 +53,14 @@ def ask(kind: str, *, organization_id: int, key: str, delay: timedelta = timedel
 
 
 def hasten(*, organization_id: int) -> None:
-    """Have everything that waits done now, and schedules looked over: a sandbox's clock has moved, not the wall's."""
+    """Have everything that waits done now, and schedules looked over: a sandbox's clock has moved, not the wall's.
+
+    What is under way read the clock before it moved, so it is done once more afterwards.
+    """
     at = clock.wall()
-    waiting = WorkItem.objects.filter(organization_id=organization_id, parked_reason="", lease_token="", due_at__gt=at)
+    open_work = WorkItem.objects.filter(organization_id=organization_id, parked_reason="")
+    open_work.exclude(lease_token="").update(again=True, due_at=at)
+    waiting = open_work.filter(lease_token="", due_at__gt=at)
     keys = list(waiting.values_list("kind", "key"))
     waiting.update(due_at=at)
 

@@ -1,4 +1,4 @@
-"""`flywheel demo`: a simulated week of production, pushed through the public API and analyzed."""
+"""`flywheel demo`: simulated weeks of production, pushed through the public API, while the wheel turns."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from apps.demo import month
+from apps.demo.client import Client
+from apps.demo.month import STAGES, LoopCut
+from apps.demo.month_text import Teller, introduce_month, render_month, summarize_month
+from apps.demo.summary import summarize
+from apps.demo.summary_text import introduce, render_analyzed, render_captured
+from apps.demo.week import Captured, Plan, live_week
 from flywheel.cli.up import choose_port
 from flywheel.embedded.environment import Environment
 from flywheel.embedded.process import die_with_parent
@@ -20,6 +27,7 @@ from flywheel.embedded.supervisor import Supervisor, running
 
 APPLICATION = "northwind-support"
 WORKERS = 2
+SCOPES = ("ingest", "read", "prompts", "experiments", "admin")
 PEOPLE = {
     "ana@northwind.test": ("--role", "owner", "--team", "security"),
     "eve@northwind.test": ("--role", "executive", "--team", "business"),
@@ -28,7 +36,10 @@ PEOPLE = {
 
 def add(subparsers: Any) -> argparse.ArgumentParser:
     """Describe the subcommand."""
-    parser: argparse.ArgumentParser = subparsers.add_parser("demo", help="simulate a week of production and analyze it")
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "demo", help="simulate weeks of production and turn the wheel"
+    )
+    parser.add_argument("--weeks", type=_positive, default=4, help="weeks to live (default: 4; 1: analyze only)")
     parser.add_argument("--per-week", type=_positive, default=10_000, help="conversations (default: 10,000)")
     parser.add_argument("--seed", type=int, default=7, help="another seed, another week (default: 7)")
     parser.add_argument(
@@ -37,8 +48,11 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--prompts", choices=("starting", "improved"), default="starting",
-        help="what the simulated bot is told; the worlds differ only under improved prompts (default: starting)",
+        help="with --weeks 1: what the bot is told; the worlds differ only under improved prompts (default: starting)",
     )  # fmt: skip
+    parser.add_argument(
+        "--cut", choices=STAGES, help="take a stage of the wheel out, to see that its absence is noticed"
+    )
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--no-serve", action="store_true", help="stop after the summary")
     return parser
@@ -53,7 +67,11 @@ def run(options: argparse.Namespace) -> int:
         if table:
             _say(_started(product, first, time.monotonic() - began))
         access = _open_doors(product.environment, product.url, options)
-        _live(access, options, began)
+        try:
+            (_live_week if options.weeks == 1 else _live_month)(access, options, began)
+        except LoopCut as cut:
+            print(cut, file=sys.stderr)
+            return 1
         serves = bool(product.children) and not options.no_serve
         if table:
             _say(_render_access(access, still_there=serves or not product.children))
@@ -79,7 +97,8 @@ def _open_doors(environment: Environment, url: str, options: argparse.Namespace)
     organization = f"northwind-{options.seed}-{secrets.token_hex(3)}"
     key = _flywheel(
         environment, options, "createkey", "--sandbox", "--org", organization,
-        "--name", f"Northwind, seed {options.seed}", "--scope", "ingest", "--scope", "read", "--scope", "admin",
+        "--name", f"Northwind, seed {options.seed}",
+        *(part for scope in SCOPES for part in ("--scope", scope)),
     )  # fmt: skip
     secret = _answer(key)  # first: it makes the organization, as a sandbox
     making = [
@@ -89,13 +108,21 @@ def _open_doors(environment: Environment, url: str, options: argparse.Namespace)
     return _Access(url, organization, secret, dict(zip(PEOPLE, map(_answer, making), strict=True)))
 
 
-def _live(access: _Access, options: argparse.Namespace, began: float) -> None:
-    """Live the week and print its summary."""
-    from apps.demo.client import Client
-    from apps.demo.summary import summarize
-    from apps.demo.summary_text import introduce, render_analyzed, render_captured
-    from apps.demo.week import Captured, Plan, live_week
+def _live_month(access: _Access, options: argparse.Namespace, began: float) -> None:
+    """Live the weeks while the wheel turns; print what was true beside what was measured."""
+    client = Client(access.url, access.key)
+    plan = month.Plan(APPLICATION, options.weeks, options.per_week, options.seed, options.world, options.cut)
+    if options.format == "json":
+        summary = summarize_month(month.live_month(client, plan))
+        _say(json.dumps(summary | {"access": {**asdict(access), "application": APPLICATION}}, indent=2))
+        return
+    _say(introduce_month(plan))
+    _say(render_month(month.live_month(client, plan, tell=Teller(_say))))
+    _say(f"{_duration(time.monotonic() - began)}. Try: flywheel demo --world null   flywheel demo --world harmful")
 
+
+def _live_week(access: _Access, options: argparse.Namespace, began: float) -> None:
+    """Live one week and print its summary."""
     client = Client(access.url, access.key)
     plan = Plan(APPLICATION, options.per_week, options.seed, options.world, options.prompts)
     if options.format == "json":
@@ -109,7 +136,7 @@ def _live(access: _Access, options: argparse.Namespace, began: float) -> None:
 
     _say(introduce(plan))
     _say(render_analyzed(live_week(client, plan, on_captured=on_captured)))
-    _say(f"{_duration(time.monotonic() - began)}. Try: flywheel demo --prompts improved --world helpful|null|harmful")
+    _say(f"{_duration(time.monotonic() - began)}. Try: flywheel demo --weeks 1 --prompts improved --world harmful")
 
 
 def _flywheel(environment: Environment, options: argparse.Namespace, *arguments: str) -> subprocess.Popen[str]:

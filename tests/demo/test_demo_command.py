@@ -36,7 +36,9 @@ def product() -> Iterator[Product]:
 
 
 def demo(product: Product, *arguments: str) -> str:
-    done = flywheel("demo", "--per-week", str(SIZE), "--no-serve", "--data-dir", str(product.data_dir), *arguments)
+    done = flywheel(
+        "demo", "--weeks", "1", "--per-week", str(SIZE), "--no-serve", "--data-dir", str(product.data_dir), *arguments
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

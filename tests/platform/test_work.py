@@ -67,3 +67,30 @@ def test_work_that_ends_every_worker_is_parked_and_one_retry_runs_it() -> None:
     assert work.retry_parked(organization_id=organization.id, kind=KIND, key="1")
     assert perform()
     assert done == ["1"]
+
+
+def test_a_moved_clock_has_what_waits_done_now_and_what_is_under_way_done_once_more() -> None:
+    organization = make_organization()
+    work.ask(KIND, organization_id=organization.id, key="waits", delay=timedelta(hours=1))
+    done: list[str] = []
+
+    def move_meanwhile() -> None:
+        done.append("under way")
+        work.hasten(organization_id=organization.id)
+        # What it asks of itself for later does not put off what the clock asks of it now.
+        work.ask(KIND, organization_id=organization.id, key="runs", delay=timedelta(hours=1))
+
+    work.ask(KIND, organization_id=organization.id, key="runs")
+    work.perform(KIND, organization_id=organization.id, key="runs", work=move_meanwhile)
+
+    due = WorkItem.objects.filter(kind=KIND, due_at__lte=clock.wall()).order_by("key")
+    assert (done, [item.key for item in due]) == (["under way"], ["runs", "waits"])
+
+
+def test_a_moved_clock_hastens_nobody_elses_work() -> None:
+    ours, theirs = make_organization(), make_organization()
+    work.ask(KIND, organization_id=theirs.id, key="1", delay=timedelta(hours=1))
+
+    work.hasten(organization_id=ours.id)
+
+    assert WorkItem.objects.get(kind=KIND).due_at > clock.wall()

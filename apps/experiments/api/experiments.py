@@ -274,6 +274,7 @@ def show(experiment: Experiment) -> dict[str, Any]:
         "start_at": experiment.start_at,
         "started_at": experiment.started_at,
         "ended_at": experiment.ended_at,
+        "looked_at": experiment.looked_at,
     }
     if experiment.kind == Experiment.Kind.ROLLOUT:
         shown["to_version"] = plan["variants"][-1]["version"]

@@ -21,6 +21,8 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}")
 MOST_VARIANTS = 8
 MOST_STEPS = 20
 MOST_GUARDRAILS = 12
+# A plan made before there is traffic is not made smaller than this.
+FEWEST_PLANNED = 400
 
 
 class BadPlan(ValueError):
@@ -185,10 +187,11 @@ def _steps(plan: Plan) -> list[tuple[str, str]]:
     return faults
 
 
-def planned_units(plan: Plan, *, baseline: float | None) -> int | None:
+def planned_units(plan: Plan, *, baseline: float | None, there_are: int | None = None) -> int | None:
     """Return the units over all arms the plan needs: as stated, else from its smallest effect of interest.
 
-    A proportion without a known baseline is planned at one half, where it needs most. None where nothing says.
+    A proportion without a known baseline is planned at one half, where it needs most. No more are planned than
+    ``there_are``: a sequence tuned to units that never come is wide at every look. None where nothing says.
     """
     effect = plan.minimum_detectable_effect
     if plan.planned_n is not None or plan.metric is None or effect is None:
@@ -202,7 +205,8 @@ def planned_units(plan: Plan, *, baseline: float | None) -> int | None:
     per_arm = sample_size(
         baseline=rate, minimum_detectable_effect=signed, alpha=plan.alpha_of_each, power=plan.power, method="sequential"
     )
-    return per_arm * len(plan.variants)
+    needed = per_arm * len(plan.variants)
+    return needed if there_are is None else min(needed, max(FEWEST_PLANNED, there_are))
 
 
 def unreachable_gates(plan: Plan, *, baselines: Mapping[str, float]) -> list[str]:

@@ -131,3 +131,15 @@ def baselines(*, organization_id: int, metrics: Iterable[str], at: datetime) -> 
         (row,) = cursor.fetchall()
     pairs = zip(wanted, row[::2], row[1::2], strict=True)
     return {metric: (float(top or 0) / float(bottom), int(bottom)) for metric, top, bottom in pairs if bottom}
+
+
+def users_seen(*, organization_id: int, at: datetime) -> int | None:
+    """Return how many users the last 28 days had; None where conversations name none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT unit_hash) FROM evaluations_conversationfact"
+            " WHERE organization_id = %s AND day > %s AND day <= %s AND unit_hash <> ''",
+            [organization_id, (at - timedelta(days=BASELINE_DAYS)).date(), at.date()],
+        )
+        (row,) = cursor.fetchall()
+    return int(row[0]) or None

@@ -136,6 +136,8 @@ def tick(*, experiment_id: int, at: datetime) -> bool:
         return True
     if experiment.state != State.RUNNING:
         return False
+    experiment.looked_at = at
+    experiment.save(update_fields=["looked_at"])
     phase = _phase(experiment)
     exposing.rebuild(organization_id=experiment.organization_id, phase=phase)
     look = Look(experiment, phase, at=at)

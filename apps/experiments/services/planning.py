@@ -19,7 +19,7 @@ from apps.experiments.domain.plans import (
     unreachable_gates,
 )
 from apps.experiments.models import Experiment
-from apps.experiments.selectors.measuring import baselines
+from apps.experiments.selectors.measuring import baselines, users_seen
 from apps.library import selectors as library
 from apps.library.models import Prompt
 from apps.organizations.services import record_audit
@@ -62,7 +62,9 @@ def create_experiment(
         for metric, (value, n) in baselines(organization_id=prompt.organization_id, metrics=metrics, at=at).items()
         if n >= _ENOUGH
     }
-    plan = replace(plan, planned_n=planned_units(plan, baseline=before.get(plan.metric or "")))
+    there_are = users_seen(organization_id=prompt.organization_id, at=at) if plan.unit == "user" else None
+    planned = planned_units(plan, baseline=before.get(plan.metric or ""), there_are=there_are)
+    plan = replace(plan, planned_n=planned)
     rates = {metric: value for metric, value in before.items() if MEASURES[metric].is_proportion}
     if unreachable := unreachable_gates(plan, baselines=rates):
         raise BadPlan([("guardrails", words) for words in unreachable])

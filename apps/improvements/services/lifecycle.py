@@ -166,7 +166,7 @@ def _experiment(improvement: Improvement, *, at: datetime, actor: str) -> None:
     )  # fmt: skip
     try:
         experiment = create_experiment(
-            prompt=improvement.prompt, name=improvement.title, plan=plan, at=at, actor=actor, label=improvement.label,
+            prompt=improvement.prompt, name=improvement.key, plan=plan, at=at, actor=actor, label=improvement.label,
             hypothesis=improvement.expect,
         )  # fmt: skip
         improvement.experiment = experiments.start(experiment_id=experiment.id, at=at, actor=actor)
