@@ -4,7 +4,10 @@ from django.urls import path
 
 from apps.cycles.web import cycles
 from apps.evaluations.web import conversations, dashboards, home, runs
+from apps.experiments.web import experiments
+from apps.improvements.web import improvements
 from apps.ingestion.web import views as captured
+from apps.library.web import prompts
 from apps.organizations.web import people, tenants
 
 urlpatterns = [
@@ -21,6 +24,15 @@ urlpatterns = [
     path("runs/<str:run_id>/", runs.run, name="run"),
     path("runs/<str:run_id>/progress/", runs.progress, name="run_progress"),
     path("runs/<str:run_id>/cancel/", runs.cancel, name="cancel_run"),
+    path("improvements/", improvements.improvement_list, name="improvements"),
+    path("improvements/<str:improvement_id>/", improvements.improvement, name="improvement"),
+    path("improvements/<str:improvement_id>/<slug:action>/", improvements.act, name="act_on_improvement"),
+    path("experiments/", experiments.experiment_list, name="experiments"),
+    path("experiments/<str:experiment_id>/", experiments.experiment, name="experiment"),
+    path("experiments/<str:experiment_id>/<slug:action>/", experiments.act, name="act_on_experiment"),
+    path("library/", prompts.prompt_list, name="prompts"),
+    path("library/<str:name>/", prompts.prompt, name="prompt"),
+    path("library/<str:name>/<int:number>/label/", prompts.label, name="label_version"),
     path("cycles/", cycles.cycle_list, name="cycles"),
     path("cycles/<str:cycle_id>/", cycles.cycle, name="cycle"),
     path("cycles/<str:cycle_id>/retry/", cycles.retry, name="retry_cycle"),

@@ -9,13 +9,14 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+OURS = {"apps", "clients", "flywheel"}
 HEAVY = {"numpy", "scipy", "sklearn", "statsmodels", "vaderSentiment"}
 
 
 def imported() -> dict[str, str]:
     """Return every package the product imports, wherever in a file, with one file that does."""
     found: dict[str, str] = {}
-    for path in sorted([*(ROOT / "apps").rglob("*.py"), *(ROOT / "flywheel").rglob("*.py")]):
+    for path in sorted(path for name in OURS for path in (ROOT / name).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -38,7 +39,7 @@ def test_every_package_the_product_imports_is_installed_without_the_development_
     missing = {
         package: where
         for package, where in imported().items()
-        if package not in sys.stdlib_module_names | {"apps", "flywheel"} and not of.get(package, set()) & pinned
+        if package not in sys.stdlib_module_names | OURS and not of.get(package, set()) & pinned
     }
 
     assert missing == {}, "add it to requirements/base.in"

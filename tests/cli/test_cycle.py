@@ -25,7 +25,7 @@ def test_the_wheel_turns_once_and_says_what_each_stage_did(tmp_path: Path, data_
     assert made.returncode == 0
     assert turned.returncode == 0, turned.stderr
     assert [line.split()[1] for line in turned.stdout.splitlines() if line.startswith("●")] == [
-        "CAPTURE", "ANALYZE", "INSIGHTS", "MEASURE",
+        "CAPTURE", "ANALYZE", "INSIGHTS", "IMPROVE", "DEPLOY", "MEASURE",
     ]  # fmt: skip
     assert "! no conversation began in this period" in turned.stdout
     assert turned.stdout.splitlines()[-1] == "finished"

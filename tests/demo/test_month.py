@@ -113,16 +113,6 @@ def test_two_weeks_from_the_finding_to_the_verdict(product: Product) -> None:
     assert [week["stored"] for week in told["weeks"]] == [1500, 1500]
 
 
-@pytest.mark.services
-def test_logs_without_their_echo_are_noticed_and_the_stage_is_named(product: Product) -> None:
-    done = flywheel(
-        "demo", "--weeks", "2", "--per-week", "300", "--cut", "measure", "--no-serve", "--data-dir",
-        str(product.data_dir),
-    )  # fmt: skip
-
-    assert (done.returncode, done.stderr.strip().splitlines()[-1].split(":")[0]) == (1, "the loop is cut at MEASURE")
-
-
 def test_the_summary_says_what_was_decided_and_whether_it_was_right() -> None:
     improvement = dict.fromkeys(("id", "key", "state", "why", "experiment", "prompt", "version"), "")
     told = summarize_month(replace(WHOLE, improvements=(improvement,)))

@@ -36,6 +36,12 @@ PAGES = (
     "/runs/",
     "/runs/{run}/",
     "/runs/{run}/progress/",
+    "/improvements/",
+    "/improvements/{improvement}/",
+    "/experiments/",
+    "/experiments/{experiment}/",
+    "/library/",
+    "/library/support/",
     "/cycles/",
     "/cycles/{cycle}/",
     "/applications/support/wheel/",
@@ -62,7 +68,9 @@ def fill(world: World, page: str) -> str:
         batch = Batch.objects.order_by("id").first()
     assert conversation is not None
     assert batch is not None
-    return page.format(conversation=conversation.id, batch=batch.public_id, run=world.run_id, cycle=world.cycle_id)
+    return page.format(conversation=conversation.id, batch=batch.public_id, run=world.run_id, cycle=world.cycle_id,
+        improvement=world.improvement_id, experiment=world.experiment_id,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PAGES)

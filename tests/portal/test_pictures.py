@@ -33,6 +33,10 @@ PAGES = {
     "uploads": "/uploads/",
     "upload": "/uploads/new/",
     "runs": "/runs/",
+    "improvements": "/improvements/",
+    "experiments": "/experiments/",
+    "library": "/library/",
+    "prompt": "/library/support/?version=2",
     "cycles": "/cycles/",
     "configuration": "/applications/support/wheel/",
     "organizations": "/organizations/",
@@ -74,6 +78,8 @@ def test_every_page_is_quiet_and_fits_its_window_in_both_themes(world: World, op
         "batch": f"/uploads/{batch.public_id}/",
         "run": f"/runs/{world.run_id}/",
         "cycle": f"/cycles/{world.cycle_id}/",
+        "improvement": f"/improvements/{world.improvement_id}/",
+        "experiment": f"/experiments/{world.experiment_id}/",
     }
     wide = take(reader, pages, width)
 

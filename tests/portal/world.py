@@ -13,12 +13,22 @@ from django.contrib.sessions.backends.db import SessionStore
 from apps.cycles.services import turning
 from apps.demo.production import simulate_week
 from apps.evaluations.services import assessing, rollups, runs
+from apps.experiments.services import lifecycle
 from apps.ingestion.services import storing
+from apps.library.services import prompts
 from apps.organizations import services
 from apps.organizations.models import Application, Membership, Organization
 from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
-from tests.factories import AT, make_application, make_organization, make_person, push
+from tests.factories import (
+    AT,
+    make_application,
+    make_experiment,
+    make_improvement,
+    make_organization,
+    make_person,
+    push,
+)
 
 WEEK = datetime(2026, 11, 2, tzinfo=UTC)
 NOW = datetime(2026, 11, 9, 8, tzinfo=UTC)
@@ -54,6 +64,8 @@ class World:
     people: dict[str, User]
     run_id: str
     cycle_id: str
+    improvement_id: str
+    experiment_id: str
 
     def session(self, role: str) -> str:
         """Return a session of the member with this role."""
@@ -74,7 +86,25 @@ def make_world() -> World:
             organization_id=organization.id, application_id=None, scopes=["read"], name=text, at=AT, actor=text
         )
     capture(organization, hostile_records(), application="hostile")
-    return World(organization, people, run_all(organization), turn_once(organization))
+    experiment_id, improvement_id = try_out(organization)
+    return World(
+        organization, people, run_all(organization), turn_once(organization), improvement_id, experiment_id
+    )  # fmt: skip
+
+
+def try_out(organization: Organization) -> tuple[str, str]:
+    """Have a prompt full of hostile text tried against another, and a third version proposed; return both ids."""
+    with tenant(organization.id):
+        prompts.create_prompt(
+            organization_id=organization.id, name="support", content="\n".join(HOSTILE), labels=["production"],
+            description=HOSTILE[0], tags=[HOSTILE[1][:50]], at=AT, actor=HOSTILE[2],
+        )  # fmt: skip
+        experiment = make_experiment("support")
+        lifecycle.start(experiment_id=experiment.id, at=AT, actor=HOSTILE[0])
+        lifecycle.tick(experiment_id=experiment.id, at=NOW)
+        improvement = make_improvement("support", Application.objects.get(slug="support"))
+    WorkItem.objects.filter(organization=organization).delete()
+    return experiment.public_id, improvement.public_id
 
 
 def run_all(organization: Organization) -> str:

@@ -1,0 +1,131 @@
+"""Improvements: what is proposed and why, what it changes, what became of it; approved, rejected, started, retired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.experiments.web.experiments import written, written_change
+from apps.improvements import selectors
+from apps.improvements.models import Improvement
+from apps.improvements.services import lifecycle
+from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
+from apps.organizations.web.paging import cut_page, read_before
+
+_PAGE = 30
+State = Improvement.State
+_ACTS: dict[str, tuple[str, str, tuple[str, ...], Callable[..., Improvement]]] = {
+    "approve": ("Approve", "primary", (State.PROPOSED,), lifecycle.approve),
+    "start": ("Start", "primary", (State.APPROVED,), lifecycle.start),
+    "reject": ("Reject", "plain", (State.PROPOSED, State.APPROVED), lifecycle.reject),
+    "retire": ("Take it back", "stop", (State.RUNNING, State.DEPLOYED, State.WON), lifecycle.retire),
+}
+
+
+@require_safe
+@portal_page()
+def improvement_list(request: HttpRequest, access: Access) -> HttpResponse:
+    """List improvements, newest first; what waits for a person is said."""
+    before = read_before(request)
+    found = selectors.list_improvements(before=before, limit=_PAGE + 1, application_id=access.application_id)
+    page, pager = cut_page(found, _PAGE, "improvements", access, before=before)
+    context = {
+        "rows": [_row(each) for each in page],
+        "page": pager,
+        "empty": {
+            "title": "Nothing is proposed",
+            "text": "When a trigger fires, the playbook proposes a change here, with its reason and the difference.",
+        },
+    }
+    return TemplateResponse(request, "portal/improvements.html", context)
+
+
+@require_safe
+@portal_page()
+def improvement(request: HttpRequest, access: Access, improvement_id: str) -> HttpResponse:
+    """Show one: why, what, what it did, and its life from the finding to the verdict."""
+    found = _find(improvement_id)
+    outcome = found.outcome or {}
+    metric = outcome.get("metric")
+    context = {
+        "improvement": _row(found)
+        | {
+            "why": found.why, "expect": found.expect, "reason": found.reason, "policy": found.policy.replace("_", " "),
+            "prompt_url": reverse("prompt", args=[found.prompt.name]),
+            "experiment_url": reverse("experiment", args=[found.experiment.public_id]) if found.experiment else None,
+            "cycle_url": reverse("cycle", args=[found.cycle_id]) if found.cycle_id else None,
+        },
+        "insights": [
+            {
+                "title": each["title"], "severity": each["severity"], "n": each["n"],
+                "value": written(each["value"], each["metric"]),
+            }
+            for each in found.finding.get("insights", ())
+        ],
+        "evidence": found.finding.get("evidence", ())[:12],
+        "search_url": reverse("conversations"),
+        "diff": selectors.diff_of(found),
+        "did": [
+            {
+                "variant": each["variant"], "difference": written_change(each["difference"], metric),
+                "interval": [written_change(bound, metric) for bound in each["interval"] or ()],
+            }
+            for each in outcome.get("comparisons", ())
+        ],
+        "metric": (metric or found.judged_by.get("metric") or "").replace("_", " "),
+        "lineage": selectors.lineage_of(found),
+        "actions": _actions(found) if access.may(WORKERS) else [],
+        "crumbs": [{"label": "Improvements", "url": page_url("improvements", access)}],
+    }  # fmt: skip
+    return TemplateResponse(request, "portal/improvement.html", context)
+
+
+@require_POST
+@portal_page(WORKERS)
+def act(request: HttpRequest, access: Access, improvement_id: str, action: str) -> HttpResponse:
+    """Do what a button says; say why not where it cannot be done now."""
+    found = _find(improvement_id)
+    if action not in _ACTS:
+        raise Http404("There is no such action.")
+    try:
+        _ACTS[action][-1](improvement_id=found.id, at=access.now, actor=access.actor)
+    except lifecycle.NotNow as error:
+        messages.error(request, str(error))
+    return redirect("improvement", improvement_id=improvement_id)
+
+
+def _find(improvement_id: str) -> Improvement:
+    found = selectors.find_improvement(improvement_id)
+    if found is None:
+        raise Http404("There is no such improvement.")
+    return found
+
+
+def _row(found: Improvement) -> dict[str, Any]:
+    return {
+        "id": found.public_id,
+        "url": reverse("improvement", args=[found.public_id]),
+        "title": found.title,
+        "key": found.key,
+        "application": found.application.name,
+        "prompt": found.prompt.name,
+        "change": f"version {found.base_version} → {found.version}",
+        "state": found.state,
+        "waits": "a person's approval" if found.state == State.PROPOSED and found.policy == "manual_review" else "",
+        "proposed_at": found.proposed_at,
+    }
+
+
+def _actions(found: Improvement) -> list[dict[str, str]]:
+    return [
+        {"words": words, "kind": kind, "url": reverse("act_on_improvement", args=[found.public_id, action])}
+        for action, (words, kind, states, _) in _ACTS.items()
+        if found.state in states
+    ]
