@@ -34,7 +34,7 @@ pictures: setup-dev    ## pictures of every page under var/screenshots, and the 
 	@mkdir -p docs/images && cp var/screenshots/readme.png docs/images/security.png
 
 bench: setup           ## benchmarks, with ratios measured in the same run
-	@$(BIN)/flywheel bench ingest && $(BIN)/flywheel bench analyze
+	@$(BIN)/flywheel bench ingest && $(BIN)/flywheel bench analyze && $(BIN)/flywheel bench serve
 
 setup: .venv/.base
 setup-dev: .venv/.dev

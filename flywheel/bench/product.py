@@ -23,9 +23,10 @@ def bench_product(data_dir: Path, *, workers: int = 2) -> Iterator[Supervisor]:
         yield product
 
 
-def make_key(product: Supervisor, data_dir: Path) -> str:
-    """Return a key of a fresh organization."""
-    arguments = ["createkey", "--org", "bench", "--scope", "ingest", "--data-dir", str(data_dir)]
+def make_key(product: Supervisor, data_dir: Path, *scopes: str) -> str:
+    """Return a key of a fresh organization; ``ingest`` where no scope is named."""
+    named = [part for scope in scopes or ("ingest",) for part in ("--scope", scope)]
+    arguments = ["createkey", "--org", "bench", *named, "--data-dir", str(data_dir)]
     command = [sys.executable, "-m", "flywheel.cli", *arguments]
     done = subprocess.run(  # noqa: S603
         command, env=product.environment.variables, capture_output=True, text=True, check=True

@@ -10,15 +10,16 @@ from typing import Any
 _BENCHMARKS = {
     "ingest": ("flywheel.bench.ingest", "push conversations through HTTP until they can be read, beside a bare COPY"),
     "analyze": ("flywheel.bench.analyze", "assess and store conversations with one worker, and analyze them alone"),
+    "serve": ("flywheel.bench.serve", "fetch prompts with their assignment over 16 connections, and assign locally"),
 }
 
 
 def add(subparsers: Any) -> argparse.ArgumentParser:
     """Describe the subcommand."""
-    parser: argparse.ArgumentParser = subparsers.add_parser("bench", help="measure capture and analysis")
+    parser: argparse.ArgumentParser = subparsers.add_parser("bench", help="measure capture, analysis and serving")
     what = "; ".join(f"{name}: {words}" for name, (_, words) in _BENCHMARKS.items())
     parser.add_argument("benchmark", choices=sorted(_BENCHMARKS), help=what)
-    parser.add_argument("--n", type=int, default=10_000, help="conversations of six messages (default: 10,000)")
+    parser.add_argument("--n", type=int, default=10_000, help="conversations, or fetches (default: 10,000)")
     parser.add_argument("--clients", type=int, default=4, help="pushing at the same time (default: 4)")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     return parser

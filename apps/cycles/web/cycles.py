@@ -31,6 +31,11 @@ stages:
     sample: 100%
   insights:
     thresholds: {security_risk_score: 7, quality_score: 6, security_incidents: 5}
+  improve:
+    triggers: ["successful_attacks > 0", "escalation_rate > 20%", "upsell_rate < 20%"]
+    cooldown: 7 days
+  deploy:
+    rollout_percentage: 10
   measure:
     metrics: [block_rate_improvement, quality_score_delta, revenue_impact, business_outcomes]
 """

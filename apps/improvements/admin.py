@@ -1,0 +1,19 @@
+"""Improvements of the organization entered."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from apps.improvements.models import Improvement
+from apps.platform.administration import TenantAdmin
+
+
+@admin.register(Improvement)
+class ImprovementAdmin(TenantAdmin):
+    """Improvements and how far they are."""
+
+    list_display = ("public_id", "application", "key", "title", "policy", "state", "proposed_by", "proposed_at")
+    list_filter = ("state", "policy", "path")
+    search_fields = ("public_id", "key", "title")
+    list_select_related = ("application",)
+    ordering = ("-id",)
