@@ -6,8 +6,11 @@ id that the application echoes in its logs, which is what results are made of.
 
 from __future__ import annotations
 
+import os
+import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,40 +28,83 @@ _LONGEST = 1_000_000
 _BULK = 5_000
 # A process notes a unit once; what it has forgotten it notes again, and the table keeps the first.
 _REMEMBERED = 200_000
-_REST = 1.0
 _HINT_EVERY = 1.0
+_FLUSH_EVERY = 0.05
+_MOST_WAITING = 100_000
 
 log = structlog.get_logger(__name__)
 _seen: OrderedDict[str, None] = OrderedDict()
-_silent_until = 0.0
 _hinted: dict[int, float] = {}
+_waiting: deque[tuple[int, str, str, float]] = deque(maxlen=_MOST_WAITING)
+_flusher: tuple[int, threading.Thread] | None = None
+_more = threading.Event()
+_starting = threading.Lock()
+_flushing = threading.Lock()
 
 
 def note(*, organization_id: int, assignment_id: str, served_hash: str, at: datetime) -> None:
-    """Note that an assignment was served. Never raises: without a broker it is dropped, and logs rebuild it."""
-    global _silent_until
-    now = time.monotonic()
-    if assignment_id in _seen or now < _silent_until:
-        return
-    try:
-        client().xadd(
-            _stream(organization_id),
-            {"a": assignment_id, "h": served_hash, "t": repr(at.timestamp())},
-            maxlen=_LONGEST,
-            approximate=True,
-        )
-        if now - _hinted.get(organization_id, 0.0) > _HINT_EVERY:
-            _hinted[organization_id] = now
-            current_app.send_task(
-                "experiments.collect", kwargs={"organization_id": organization_id}, countdown=1, retry=False, expires=30
-            )
-    except (redis.RedisError, OperationalError, OSError) as error:
-        _silent_until = now + _REST
-        log.warning("experiments.exposure_lost", error=type(error).__name__)
+    """Note that an assignment was served. Costs the caller no round trip, and never raises.
+
+    Notes go to the stream in bulk, a twentieth of a second later at most.
+    """
+    if assignment_id in _seen:
         return
     _seen[assignment_id] = None
     if len(_seen) > _REMEMBERED:
-        _seen.popitem(last=False)
+        with suppress(KeyError):  # another thread was as quick
+            _seen.popitem(last=False)
+    _waiting.append((organization_id, assignment_id, served_hash, at.timestamp()))
+    _more.set()
+    _keep_flushing()
+
+
+def flush() -> int:
+    """Send what waits to the stream; return how many notes were sent. Without a broker they are dropped, and said."""
+    with _flushing:
+        entries = [_waiting.popleft() for _ in range(min(len(_waiting), _BULK))]
+        if not entries:
+            return 0
+        try:
+            pipe = client().pipeline(transaction=False)
+            for organization_id, assignment_id, served_hash, moment in entries:
+                fields: Any = {"a": assignment_id, "h": served_hash, "t": repr(moment)}
+                pipe.xadd(_stream(organization_id), fields, maxlen=_LONGEST, approximate=True)
+            pipe.execute()
+            for organization_id in {entry[0] for entry in entries}:
+                _hint(organization_id)
+        except (redis.RedisError, OperationalError, OSError) as error:
+            log.warning("experiments.exposures_lost", exposures=len(entries), error=type(error).__name__)
+            return 0
+        return len(entries)
+
+
+def _hint(organization_id: int) -> None:
+    now = time.monotonic()
+    if now - _hinted.get(organization_id, -_HINT_EVERY) >= _HINT_EVERY:
+        _hinted[organization_id] = now
+        named = {"organization_id": organization_id}
+        current_app.send_task("experiments.collect", kwargs=named, countdown=1, retry=False, expires=30)
+
+
+def _keep_flushing() -> None:
+    """Have a thread of this process send what waits; a forked process starts its own."""
+    global _flusher
+    if _flusher is not None and _flusher[0] == os.getpid() and _flusher[1].is_alive():
+        return
+    with _starting:
+        if _flusher is None or _flusher[0] != os.getpid() or not _flusher[1].is_alive():
+            thread = threading.Thread(target=_flush_forever, daemon=True, name="exposures")
+            _flusher = (os.getpid(), thread)
+            thread.start()
+
+
+def _flush_forever() -> None:
+    while True:
+        _more.wait()
+        _more.clear()
+        time.sleep(_FLUSH_EVERY)
+        while _waiting:
+            flush()
 
 
 def collect(*, organization_id: int) -> int:
@@ -66,6 +112,7 @@ def collect(*, organization_id: int) -> int:
 
     Rows are committed before the stream forgets them; a repeat changes nothing.
     """
+    flush()
     written = 0
     while True:
         try:
@@ -116,7 +163,6 @@ def forget() -> None:
     global _silent_until
     _seen.clear()
     _hinted.clear()
-    _silent_until = 0.0
 
 
 def _write(organization_id: int, entries: list[dict[bytes, bytes]]) -> int:
