@@ -160,7 +160,6 @@ def rebuild(*, organization_id: int, phase: Phase) -> int:
 
 def forget() -> None:
     """Forget what this process has noted: for a broker that was emptied, and for tests."""
-    global _silent_until
     _seen.clear()
     _hinted.clear()
 
