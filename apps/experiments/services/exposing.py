@@ -161,6 +161,7 @@ def rebuild(*, organization_id: int, phase: Phase) -> int:
 def forget() -> None:
     """Forget what this process has noted: for a broker that was emptied, and for tests."""
     _seen.clear()
+    _waiting.clear()
     _hinted.clear()
 
 
