@@ -11,6 +11,13 @@ import pytest
 from tests.product import Product
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that start real processes first: handed out last, one would keep a process busy alone."""
+    heavy = {item.path for item in items if item.get_closest_marker("services")}
+    items.sort(key=lambda item: item.path not in heavy)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: pytest.FixtureRequest) -> None:
     """Use the fresh cluster's own database: migrated by the owner, used by the run role."""

@@ -56,7 +56,8 @@ def render_month(month: Month) -> str:
     blocked = _block_row(month)
     rows += [blocked] if blocked else []
     covered = [row[-1] for row in rows if row[-1] is not None]
-    right = [each.right for each in month.verdicts]
+    # One that began at the very end has shown nothing yet, and nothing was decided about it.
+    right = [each.right for each in month.verdicts if each.truth is not None]
     lines = [f"  {'':<34}{'truth':>9}   {'measured [95 %]':<28}{'in?':<5}evidence"]
     for name, truth, measured, evidence, inside in rows:
         mark = {True: "✓", False: "✗", None: ""}[inside]

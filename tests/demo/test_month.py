@@ -85,6 +85,12 @@ def test_truth_stands_beside_what_was_measured() -> None:
     assert "decisions right 1 of 1 · intervals covering 2 of 2" in told
 
 
+def test_what_has_just_begun_is_no_decision() -> None:
+    begun = replace(WON, state="running", truth=None, results=arms(0) | {"comparisons": []})
+
+    assert "decisions right 1 of 1" in render_month(replace(WHOLE, verdicts=(WON, begun)))
+
+
 @pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
     with tempfile.TemporaryDirectory(prefix="flywheel-month-", ignore_cleanup_errors=True) as directory:
