@@ -29,7 +29,7 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Turn, and tell. Exit 1 when a stage failed for good, 2 for a configuration that cannot be used."""
-    from apps.cycles.domain.documents import BadDocument
+    from apps.platform.documents import BadDocument
 
     try:
         text = options.config.read_text("utf-8") if options.config else None

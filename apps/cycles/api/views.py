@@ -16,7 +16,6 @@ from rest_framework.response import Response
 
 from apps.cycles import selectors
 from apps.cycles.domain.configuration import Configuration
-from apps.cycles.domain.documents import BadDocument
 from apps.cycles.loop import WHEEL
 from apps.cycles.models import Cycle, StageRun
 from apps.cycles.services import configuring, turning
@@ -25,6 +24,7 @@ from apps.organizations.models import Application
 from apps.platform import clock
 from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
+from apps.platform.documents import BadDocument
 from apps.platform.idempotency import Answer, once
 
 PAGE = 50

@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from apps.cycles.domain.documents import BadDocument, Fault, Node, Scalar, Section, read_document
-from apps.cycles.domain.documents import Mapping as Keys
 from apps.cycles.domain.schedules import BadSchedule, parse_schedule
 from apps.evaluations.domain.compared import EVERY_METRIC
 from apps.evaluations.domain.expressions import BadExpression, Expression, parse
 from apps.evaluations.domain.registry import REGISTRY
 from apps.ingestion.domain.formats import FORMATS
+from apps.platform.documents import BadDocument, Fault, Node, Scalar, Section, read_document
+from apps.platform.documents import Mapping as Keys
 
 STAGES = ("capture", "analyze", "insights", "improve", "deploy", "measure")
 ANALYZERS = ("security-analysis", "quality-assessment", "business-intelligence", "performance-analysis")

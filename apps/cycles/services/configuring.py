@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from apps.cycles.domain.configuration import Configuration, read_configuration
-from apps.cycles.domain.documents import BadDocument, Fault
 from apps.cycles.domain.schedules import next_slot
 from apps.cycles.models import CycleConfig, Schedule
 from apps.cycles.selectors import written_configuration
 from apps.organizations.models import Application, Organization
 from apps.organizations.services import record_audit
 from apps.platform import clock
+from apps.platform.documents import BadDocument, Fault
 
 
 def check_configuration(text: str) -> Configuration:

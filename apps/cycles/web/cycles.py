@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.cycles import selectors
-from apps.cycles.domain.documents import LONGEST, BadDocument
 from apps.cycles.loop import WHEEL
 from apps.cycles.models import Cycle, StageRun
 from apps.cycles.services import configuring, turning
@@ -20,6 +19,7 @@ from apps.organizations import selectors as organizations
 from apps.organizations.models import Application
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
+from apps.platform.documents import LONGEST, BadDocument
 from apps.platform.templatetags.figures import money, number, percent
 
 _PAGE = 30

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.cycles.domain.configuration import Configuration, read_configuration
-from apps.cycles.domain.documents import BadDocument
+from apps.platform.documents import BadDocument
 
 FULL = textwrap.dedent(
     """\

@@ -67,7 +67,7 @@ Node = Scalar | Sequence | Mapping
 def read_document(text: str) -> Node:
     """Return the one document in the text. Raises BadDocument."""
     if len(text) > LONGEST:
-        raise BadDocument([Fault(1, f"a configuration has at most {LONGEST // 1024} KiB")])
+        raise BadDocument([Fault(1, f"a document has at most {LONGEST // 1024} KiB")])
     try:
         events = list(_checked(yaml.parse(text, Loader=yaml.SafeLoader)))
     except yaml.MarkedYAMLError as error:
