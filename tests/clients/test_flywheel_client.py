@@ -28,7 +28,7 @@ def portal(committed: None) -> Iterator[LiveServer]:
 
 @pytest.fixture
 def organization(committed: None) -> Iterator[Organization]:
-    serving.forget()
+    serving.pictures.forget()
     exposing.forget()
     made = make_organization()
     make_application(made)
@@ -40,7 +40,7 @@ def organization(committed: None) -> Iterator[Organization]:
         experiment = make_experiment("support")
         lifecycle.start(experiment_id=experiment.id, at=clock.wall(), actor="test")
     yield made
-    serving.forget()
+    serving.pictures.forget()
 
 
 @pytest.fixture

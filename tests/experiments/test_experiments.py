@@ -33,10 +33,10 @@ SAID = [("user", "My invoice is wrong."), ("assistant", "I have mended it.")]
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    serving.forget()
+    serving.pictures.forget()
     exposing.forget()
     yield
-    serving.forget()
+    serving.pictures.forget()
 
 
 class World:
@@ -49,7 +49,7 @@ class World:
         self.post("prompts/support/versions", {"prompt": "Be kind and brief."})
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        serving._held.clear()
+        serving.pictures.forget()
         return Client().generic(
             method, f"/api/v1/{path}", "" if body is None else Client()._encode_json(body, "application/json"),
             content_type="application/json", headers={"Authorization": f"Bearer {self.key}", **headers},
@@ -76,10 +76,10 @@ class World:
 
     def talk(self, units: int, *, escalated: dict[str, float], offset: int = 0) -> list[str]:
         """Have users fetch their prompt and talk once; return who was assigned what."""
-        picture, _ = serving.find(self.key) or pytest.fail("the key opens nothing")
+        picture, _ = serving.pictures.find(self.key) or pytest.fail("the key opens nothing")
         chance, records, variants = random.Random(units + offset), [], []
         for number in range(offset, offset + units):
-            served = serving.serve(picture, "support", unit=f"user-{number}")
+            served = serving.serve(picture.content, "support", unit=f"user-{number}")
             assert served is not None
             assert served.assigned is not None
             variants.append(served.assigned.arm.key)

@@ -68,9 +68,9 @@ class World:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    serving.forget()
+    serving.pictures.forget()
     yield World()
-    serving.forget()
+    serving.pictures.forget()
 
 
 def test_a_fired_trigger_becomes_a_proposal_with_its_evidence_and_its_difference(world: World) -> None:
