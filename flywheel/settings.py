@@ -237,6 +237,11 @@ EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.file
 EMAIL_FILE_PATH = str(DATA_DIR / "mail")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Flywheel <flywheel@localhost>")
 
+# --- Others -------------------------------------------------------------------------------------------------------
+
+# "host:port" of models and webhooks on our own network; everything else that customers name must be public.
+OUTBOUND_ALLOWED = env.list("FLYWHEEL_OUTBOUND_ALLOWED", default=[])
+
 # --- Security -----------------------------------------------------------------------------------------------------
 
 SESSION_COOKIE_HTTPONLY = True
