@@ -5,7 +5,7 @@ from django.urls import path
 from apps.cycles.api import views as cycles
 from apps.evaluations.api import runs
 from apps.evaluations.api import views as evaluations
-from apps.experiments.api import experiments, serving
+from apps.experiments.api import comparisons, experiments, serving
 from apps.improvements.api import views as improvements
 from apps.ingestion.api import views as ingestion
 from apps.library.api import prompts
@@ -32,6 +32,7 @@ urlpatterns = [
     path("prompts/<str:name>/versions/<int:number>", prompts.PromptVersionView.as_view()),
     path("assignments", serving.AssignmentsView.as_view()),
     path("ruleset", serving.RulesetView.as_view()),
+    path("comparisons", comparisons.ComparisonsView.as_view()),
     path("experiments", experiments.ExperimentsView.as_view()),
     path("experiments/<str:experiment_id>", experiments.ExperimentView.as_view()),
     path("experiments/<str:experiment_id>/results", experiments.ResultsView.as_view()),

@@ -48,6 +48,7 @@ DOORS = {
     "prompts/<str:name>": {"GET": "prompts"},
     "assignments": {"POST": "prompts"},
     "ruleset": {"GET": "prompts"},
+    "comparisons": {"GET": "read"},
     "experiments": {"GET": "experiments", "POST": "experiments"},
     "experiments/<str:experiment_id>": {"GET": "experiments"},
     "experiments/<str:experiment_id>/results": {"GET": "experiments"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -80,9 +81,9 @@ def split_of(experiment: Experiment, phase: Phase) -> Split:
 
 
 class Look:
-    """One look at a phase: counts, comparisons, sample ratios. Reads once, when made."""
+    """One look at a phase: counts, comparisons, sample ratios. Reads once, when made; ``also`` names more metrics."""
 
-    def __init__(self, experiment: Experiment, phase: Phase, *, at: datetime) -> None:
+    def __init__(self, experiment: Experiment, phase: Phase, *, at: datetime, also: Sequence[str] = ()) -> None:
         self.experiment, self.phase, self.at = experiment, phase, at
         self.plan, self.split = plan_of(experiment), split_of(experiment, phase)
         self.arms: Arms = read_arms(
@@ -92,6 +93,7 @@ class Look:
             metrics=[
                 *([self.plan.metric] if self.plan.metric else []),
                 *(each.metric for each in self.plan.guardrails),
+                *also,
             ],
             at=at,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from apps.experiments.selectors.experiments import Look, approvals_of, current_p
 from apps.experiments.services import exposing
 from apps.library import selectors as library
 from apps.library.services.prompts import set_labels
+from apps.organizations.models import Organization
 from apps.organizations.services import record_audit
 from apps.platform import work
 from apps.platform.identifiers import new_identifier
@@ -249,13 +251,26 @@ def _begin_phase(experiment: Experiment, *, at: datetime, actor: str) -> None:
     low, high = _free_slice(experiment, plan.layer, plan.layer_share)
     Phase.objects.create(
         organization_id=experiment.organization_id, experiment=experiment, number=(before.number if before else 0) + 1,
-        public_id=new_identifier("p"), salt=secrets.token_hex(12), slice_from=low, slice_to=high, started_at=at,
+        public_id=new_identifier("p"), salt=_new_salt(experiment), slice_from=low, slice_to=high, started_at=at,
     )  # fmt: skip
     experiment.started_at = experiment.started_at or at
     experiment.version_before = _label_stands_at(experiment)
     experiment.step, experiment.step_since, experiment.step_approved = 0, at, False
     experiment.analyzers, experiment.results, experiment.winner = dict(VERSIONS), None, ""
     _go(experiment, State.RUNNING, at=at, actor=actor, rule="started", reason="collecting")
+
+
+def _new_salt(experiment: Experiment) -> str:
+    """Return what deals this phase's units: a secret, so that nobody can choose a unit for its arm.
+
+    In a sandbox it follows from the prompt and how many phases it has had: a simulation lived again deals alike.
+    """
+    organization = Organization.objects.only("sandbox", "slug").get(id=experiment.organization_id)
+    if not organization.sandbox:
+        return secrets.token_hex(12)
+    earlier = Phase.objects.filter(experiment__prompt_id=experiment.prompt_id).count()
+    told = f"{organization.slug}:{experiment.prompt.name}:{earlier}"
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
 def _free_slice(experiment: Experiment, layer: str, share: float) -> tuple[float, float]:
