@@ -8,7 +8,7 @@ from apps.evaluations.api import views as evaluations
 from apps.experiments.api import comparisons, experiments, serving
 from apps.improvements.api import views as improvements
 from apps.ingestion.api import views as ingestion
-from apps.library.api import prompts
+from apps.library.api import guarding, guardrails, prompts
 from apps.organizations.api import views as organizations
 from flywheel.openapi import OpenApiView
 
@@ -30,6 +30,13 @@ urlpatterns = [
     path("prompts/<str:name>", serving.PromptView.as_view()),
     path("prompts/<str:name>/versions", prompts.PromptVersionsView.as_view()),
     path("prompts/<str:name>/versions/<int:number>", prompts.PromptVersionView.as_view()),
+    path("guardrails", guarding.GuardrailsView.as_view()),
+    path("guardrails/check", guarding.CheckView.as_view()),
+    path("library/guardrails", guardrails.GuardrailLibraryView.as_view()),
+    path("library/guardrails/<str:name>", guardrails.GuardrailView.as_view()),
+    path("library/guardrails/<str:name>/deactivate", guardrails.DeactivateView.as_view()),
+    path("library/guardrails/<str:name>/<int:number>/activate", guardrails.ActivateView.as_view()),
+    path("library/guardrails/<str:name>/<int:number>/backtests", guardrails.BacktestsView.as_view()),
     path("assignments", serving.AssignmentsView.as_view()),
     path("ruleset", serving.RulesetView.as_view()),
     path("comparisons", comparisons.ComparisonsView.as_view()),

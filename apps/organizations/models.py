@@ -27,6 +27,8 @@ class Organization(models.Model):
     currency = models.CharField(max_length=3, default="USD")
     redaction = models.CharField(max_length=8, choices=Redaction, default=Redaction.MASK)
     retention_days = models.PositiveSmallIntegerField(default=30)
+    # What reaches everybody at once (a guardrail, a security change) then needs a second person's word.
+    two_people = models.BooleanField(default=False, db_default=False)
     secret = EncryptedTextField()
     created_at = models.DateTimeField()
 

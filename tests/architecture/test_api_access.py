@@ -16,7 +16,7 @@ from apps.evaluations.models import Assessment, EvaluationRun
 from apps.experiments.models import Experiment
 from apps.improvements.models import Improvement
 from apps.ingestion.models import Batch, Conversation, Outcome
-from apps.library.models import LabelAssignment, Prompt, PromptVersion
+from apps.library.models import Backtest, Guardrail, GuardrailActivation, LabelAssignment, Prompt, PromptVersion
 from apps.organizations import services
 from apps.organizations.models import ApiKey, Application
 from apps.platform import clock
@@ -46,6 +46,13 @@ DOORS = {
     "prompts/<str:name>/versions": {"GET": "prompts", "POST": "prompts"},
     "prompts/<str:name>/versions/<int:number>": {"GET": "prompts", "PATCH": "prompts"},
     "prompts/<str:name>": {"GET": "prompts"},
+    "guardrails": {"GET": "guardrails"},
+    "guardrails/check": {"POST": "guardrails"},
+    "library/guardrails": {"GET": "guardrails", "POST": "guardrails"},
+    "library/guardrails/<str:name>": {"GET": "guardrails"},
+    "library/guardrails/<str:name>/deactivate": {"POST": "guardrails"},
+    "library/guardrails/<str:name>/<int:number>/activate": {"POST": "guardrails"},
+    "library/guardrails/<str:name>/<int:number>/backtests": {"GET": "guardrails", "POST": "guardrails"},
     "assignments": {"POST": "prompts"},
     "ruleset": {"GET": "prompts"},
     "comparisons": {"GET": "read"},
@@ -83,12 +90,14 @@ BODIES: dict[tuple[str, str], Any] = {
     ("sandbox/clock", "POST"): {"at": "2026-12-01T00:00:00Z"},
     ("cycles/config", "PUT"): {"schedule": "weekly"},
     ("assignments", "POST"): {"experiment": "x_unknown", "unit": "u"},
+    ("guardrails/check", "POST"): {"text": "hello", "application": "ours-app"},
+    ("library/guardrails", "POST"): {"name": "new", "sanitise": True},
     ("prompts", "POST"): {"name": "new", "prompt": "Be kind."},
     ("prompts/<str:name>/versions", "POST"): {"prompt": "Be brief."},
     ("prompts/<str:name>/versions/<int:number>", "PATCH"): {"labels": ["staging"]},
 }
 # The library belongs to the organization: a key of one application reads and writes it too.
-SHARED = {door for door in DOORS if door.startswith(("prompts", "experiments", "rollouts"))}
+SHARED = {door for door in DOORS if door.startswith(("prompts", "experiments", "rollouts", "library"))}
 BY_ID = [door for door in DOORS if "<" in door]
 
 
@@ -129,6 +138,9 @@ def state(house: House) -> list[Any]:
                 Prompt,
                 PromptVersion,
                 LabelAssignment,
+                Guardrail,
+                GuardrailActivation,
+                Backtest,
             )
         ]
 

@@ -16,7 +16,7 @@ from apps.cycles.services import turning
 from apps.evaluations.models import EvaluationRun
 from apps.evaluations.services import runs
 from apps.ingestion.models import Batch, Conversation
-from apps.library.services import prompts
+from apps.library.services import guardrails, prompts
 from apps.organizations import services
 from apps.organizations.models import ApiKey, Application, AuditEvent, Invitation, Membership, Organization
 from apps.platform import clock
@@ -128,6 +128,10 @@ def make_house(slug: str) -> House:
         prompts.create_prompt(
             organization_id=organization.id, name=f"{slug}-prompt", content="Be kind.", labels=["production"],
             at=clock.wall(), actor="test",
+        )  # fmt: skip
+        guardrails.add_guardrail_version(
+            organization_id=organization.id, name=f"{slug}-prompt", content={"sanitise": True}, at=clock.wall(),
+            actor="test",
         )  # fmt: skip
         experiment = make_experiment(f"{slug}-prompt")
         ids = {

@@ -7,6 +7,7 @@ from the user's text (or metadata that says so); the reply decides only what bec
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -52,8 +53,7 @@ class SecurityAnalyzer:
         Raises ValueError naming a rule whose pattern cannot be compiled.
         """
         every = (*(builtin_rules() if rules is None else rules), *extra_rules)
-        self._rules = RuleSet([rule for rule in every if rule.type in ATTACKS or rule.type == BENIGN])
-        self._replies = ReplyReader(every)
+        self._rules, self._replies = _compiled(every)
         self._scorer = scorer
         self._profile_prompts = (profile.system_prompt,) if profile.system_prompt else ()
         self._canaries = profile.canaries
@@ -67,6 +67,13 @@ class SecurityAnalyzer:
     def _secrets(self, conversation: Conversation) -> Secrets:
         own = tuple(m.content for m in conversation.messages if m.role == "system")
         return secrets_of(self._profile_prompts + own, self._canaries)
+
+
+@lru_cache(maxsize=16)
+def _compiled(every: tuple[Rule, ...]) -> tuple[RuleSet, ReplyReader]:
+    """Compile rules once in a process, however many applications they watch: it takes more than a second."""
+    attacks = [rule for rule in every if rule.type in ATTACKS or rule.type == BENIGN]
+    return RuleSet(attacks), ReplyReader(every)
 
 
 def risk(incidents: Sequence[Incident]) -> float:

@@ -1,4 +1,4 @@
-"""Reads of the library. Call inside tenant(...)."""
+"""Reads of prompts. Call inside tenant(...)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,67 @@
+"""Guardrails in force are looked at again and again: one that blocks the harmless switches itself off."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from apps.library.domain.guardrails import read_guardrail
+from apps.library.models import GuardrailActivation
+from apps.library.selectors import guardrails as selectors
+from apps.library.services.backtesting import look_at_period
+from apps.library.services.guardrails import WATCH_EVERY, deactivate
+from apps.organizations.models import Organization
+from apps.organizations.services import record_audit
+from apps.platform import clock, work
+from apps.platform.tenancy import tenant
+
+WATCHER = "flywheel"
+_WINDOW = timedelta(days=1)
+# A look costs seconds, not minutes, however large the day was.
+_MOST_CONVERSATIONS = 20_000
+# Fewer users than this are no sign: a few who are blocked may be attackers who want the rule gone.
+FEWEST_USERS = 5
+
+log = structlog.get_logger(__name__)
+
+
+def watch(*, organization_id: int, activation_id: int) -> None:
+    """Look at the last day under an activation, then ask for the next look; end it where it harms."""
+    organization = Organization.objects.get(id=organization_id)
+    at = clock.now(organization)
+    with tenant(organization_id):
+        rows = GuardrailActivation.objects.select_related("guardrail", "application")
+        activation: GuardrailActivation | None = rows.filter(id=activation_id).first()
+        if activation is None or not activation.stands:
+            return
+        reason = _harm(activation, at)
+        if reason is None:
+            work.ask(
+                "library.watch_guardrail", organization_id=organization_id, key=str(activation_id), delay=WATCH_EVERY
+            )
+            return
+        deactivate(name=activation.name, application=activation.application, at=at, actor=WATCHER, reason=reason)
+        record_audit(
+            organization_id=organization_id, at=at, actor=WATCHER, action="guardrail.switched_off",
+            subject=str(activation.guardrail), reason=reason,
+        )  # fmt: skip
+    log.warning("guardrail.switched_off", organization=organization_id, guardrail=str(activation.guardrail))
+
+
+def _harm(activation: GuardrailActivation, at: datetime) -> str | None:
+    """Return what harm the last day shows, in words; None where it shows none, or too little."""
+    assert activation.at is not None
+    since = max(activation.at, at - _WINDOW)
+    applications = (
+        [activation.application] if activation.application else selectors.applications_with_traffic(since=since)
+    )
+    limit = read_guardrail(activation.guardrail.content).most_benign_blocked
+    for each in applications:
+        tally = look_at_period(activation.guardrail, each.id, since=since, until=at, most=_MOST_CONVERSATIONS)
+        if len(tally.users) >= FEWEST_USERS and tally.surely_exceeds(limit):
+            return (
+                f"on {each.slug} it blocked {tally.benign_blocked:,} of {tally.benign:,} harmless conversations since"
+                f" {since:%Y-%m-%d %H:%M}, surely more than its limit of {limit:.2%}"
+            )
+    return None
