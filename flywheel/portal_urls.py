@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from apps.cycles.web import cycles
-from apps.evaluations.web import conversations, dashboards, home, runs
+from apps.cycles.web import cycles, home, onboarding
+from apps.evaluations.web import conversations, dashboards, runs
 from apps.experiments.web import experiments
 from apps.improvements.web import improvements
 from apps.ingestion.web import views as captured
@@ -12,7 +12,9 @@ from apps.organizations.web import people, tenants
 
 urlpatterns = [
     path("", home.home, name="home"),
-    path("listening/", home.listening, name="listening"),
+    path("turns/", home.turns, name="home_turns"),
+    path("start/", onboarding.start, name="start"),
+    path("listening/", onboarding.listening, name="listening"),
     path("conversations/", conversations.conversations, name="conversations"),
     path("conversations.csv", conversations.conversations_file, name="conversations_csv"),
     path("conversations/<int:conversation_id>/", conversations.conversation, name="conversation"),

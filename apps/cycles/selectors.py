@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef, Subquery
+
 from apps.cycles.domain.configuration import Configuration, read_configuration
 from apps.cycles.models import Cycle, CycleConfig, Schedule, StageRun
-from apps.organizations.models import Application
+from apps.evaluations.models import ConversationFact
+from apps.experiments.models import Experiment, Exposure
+from apps.improvements.models import Improvement
+from apps.ingestion.models import Batch
+from apps.library.models import Prompt
+from apps.organizations.models import Application, Organization
 
 
 def configuration_of(
@@ -34,9 +41,13 @@ def find_cycle(cycle_id: str) -> Cycle | None:
     return found
 
 
-def newest_cycle(application_id: int) -> Cycle | None:
-    """Return an application's cycle of the latest slot."""
-    found: Cycle | None = Cycle.objects.filter(application_id=application_id).order_by("-slot").first()
+def newest_cycle(application_id: int | None) -> Cycle | None:
+    """Return the cycle of the latest slot, of an application or of any; ``next_at`` is when the next one starts."""
+    rows = Cycle.objects.all() if application_id is None else Cycle.objects.filter(application_id=application_id)
+    following = Schedule.objects.filter(
+        organization_id=OuterRef("organization_id"), application_id=OuterRef("application_id")
+    )
+    found: Cycle | None = rows.annotate(next_at=Subquery(following.values("next_run_at")[:1])).order_by("-slot").first()
     return found
 
 
@@ -54,6 +65,23 @@ def figures_of(cycle_id: str, stage: str) -> dict[str, Any]:
     return found or {}
 
 
+def compounding(application_id: int, *, limit: int = 12) -> list[dict[str, Any]]:
+    """Return what Measure recorded of an application's last turns, oldest first; one query.
+
+    Each is {"cycle", "since", "until", "metrics": {name: {"value", "interval", "n", "unit"}}}.
+    """
+    rows = StageRun.objects.select_related("cycle").filter(
+        cycle__application_id=application_id, stage="measure", status=StageRun.Status.DONE
+    )
+    return [
+        {
+            "cycle": each.cycle.public_id, "since": each.cycle.since, "until": each.cycle.until,
+            "metrics": each.figures.get("metrics", {}),
+        }
+        for each in reversed(rows.order_by("-cycle__slot")[:limit])
+    ]  # fmt: skip
+
+
 def list_cycles(*, application_id: int | None, before: int | None, limit: int) -> list[Cycle]:
     """Return a page of cycles, newest first."""
     rows = Cycle.objects.select_related("application")
@@ -62,6 +90,36 @@ def list_cycles(*, application_id: int | None, before: int | None, limit: int) -
     if before is not None:
         rows = rows.filter(id__lt=before)
     return list(rows.order_by("-id")[:limit])
+
+
+def onboarding_facts(organization_id: int) -> dict[str, bool]:
+    """Return what ticks the first weeks (see domain/onboarding.py), keys and people apart; one query."""
+    finished = Cycle.objects.filter(status=Cycle.Status.FINISHED)
+    decided = Experiment.objects.exclude(state__in=[Experiment.State.DRAFT, *Experiment.LIVE])
+    asked = {
+        "captured": Batch.objects.all(),
+        "analyzed": ConversationFact.objects.all(),
+        "profile": Application.objects.exclude(profile={}),
+        "configuration": CycleConfig.objects.all(),
+        "turned": finished,
+        "prompt": Prompt.objects.all(),
+        "served": Exposure.objects.all(),
+        "approved": Improvement.objects.exclude(
+            state__in=[Improvement.State.PROPOSED, Improvement.State.REJECTED]
+        ),
+        "running": Experiment.objects.exclude(started_at=None),
+        "decided": decided,
+        "promoted": decided.filter(state=Experiment.State.PROMOTED),
+    }  # fmt: skip
+    counted = {"second_application": (Application.objects.all(), 2), "four_turns": (finished, 4)}
+    rows = Organization.objects.filter(id=organization_id).annotate(
+        **{f"has_{name}": Exists(rows) for name, rows in asked.items()},
+        # The nth row exists: no need to count them all.
+        **{f"has_{name}": Exists(rows.order_by("id")[n - 1 : n]) for name, (rows, n) in counted.items()},
+    )
+    names = (*asked, *counted)
+    found = rows.values_list(*(f"has_{name}" for name in names)).get()
+    return dict(zip(names, found, strict=True))
 
 
 def next_turn(application: Application) -> datetime | None:

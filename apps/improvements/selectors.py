@@ -30,6 +30,14 @@ def list_improvements(
     return list(rows.order_by("-id")[:limit])
 
 
+def list_open_improvements(application_id: int | None) -> list[Improvement]:
+    """Return what is proposed, approved or running, newest first."""
+    rows = Improvement.objects.filter(state__in=Improvement.OPEN)
+    if application_id is not None:
+        rows = rows.filter(application_id=application_id)
+    return list(rows.order_by("-id")[:100])
+
+
 def approvals_of(improvement: Improvement) -> list[Approval]:
     """Return who approved it, first first."""
     return list(Approval.objects.filter(improvement=improvement).order_by("id")[:20])

@@ -43,6 +43,8 @@ class Door:
 
 DOORS = {
     "home": Door(ROLES),
+    "home_turns": Door(ROLES),
+    "start": Door(ROLES),
     "listening": Door(ROLES),
     "conversations": Door(ROLES),
     "conversations_csv": Door(ROLES),

@@ -19,6 +19,8 @@ from tests.portal.world import World
 MOST_QUERIES = 12
 PAGES = (
     "/",
+    "/turns/",
+    "/start/",
     "/listening/",
     "/conversations/",
     "/conversations/?application=support",

@@ -25,6 +25,7 @@ SIGNED_OUT = {
 }
 PAGES = {
     "home": "/?application=support",
+    "start": "/start/",
     "conversations": "/conversations/?application=support&min_risk=0.5",
     "security": "/security/?application=support",
     "quality": "/quality/?application=support",

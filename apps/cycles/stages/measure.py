@@ -38,9 +38,16 @@ def run(turn: Turn) -> Outcome:
 def _figure(
     name: str, values: Mapping[str, float | None], earlier: Mapping[str, float | None], now: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return a metric's value with the baseline's, its unit, and the n of this period that it rests on."""
+    """Return a metric's value with its interval, the baseline's, its unit, and the n of this period it rests on."""
     compared = COMPARED.get(name)
     metric = REGISTRY.get(compared.of if compared else name)
     unit = "fraction" if compared else metric.unit if metric else "yes or no"
     n = metric.units(now) if metric else now["conversations"]
-    return {"value": values.get(name), "baseline": earlier.get(name), "unit": unit, "n": n}
+    interval = metric.interval(now) if metric and compared is None and values.get(name) is not None else None
+    return {
+        "value": values.get(name),
+        "interval": list(interval) if interval else None,
+        "baseline": earlier.get(name),
+        "unit": unit,
+        "n": n,
+    }

@@ -54,6 +54,11 @@ class Metric:
             return None
         return _number(value_at(metrics, self.path))
 
+    def interval(self, metrics: Mapping[str, Any]) -> tuple[float, float] | None:
+        """Return the 95 % interval of the value; None where the metrics give none."""
+        pair = value_at(metrics, (*self.path[:-1], f"{self.path[-1]}_ci"))
+        return (float(pair[0]), float(pair[1])) if pair else None
+
     def units(self, metrics: Mapping[str, Any]) -> float | None:
         """Return how many units the value rests on; None where the metrics do not say."""
         return _number(value_at(metrics, self.n_path))

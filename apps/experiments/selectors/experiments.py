@@ -40,6 +40,19 @@ def list_experiments(*, before: int | None, limit: int, kind: str | None = None,
     return list(rows.order_by("-id")[:limit])
 
 
+def list_open() -> list[Experiment]:
+    """Return what runs or is held or waits, newest first."""
+    rows = Experiment.objects.select_related("prompt").filter(state__in=Experiment.LIVE)
+    return list(rows.order_by("-id")[:100])
+
+
+def last_seen(experiments: Sequence[Experiment]) -> dict[int, dict[str, Any]]:
+    """Return what the last tick saw of each, by its id: a snapshot's figures; one query. None before the first."""
+    rows = Snapshot.objects.filter(phase__experiment__in=experiments).order_by("phase__experiment_id", "-at")
+    newest = rows.distinct("phase__experiment_id").values_list("phase__experiment_id", "figures")
+    return dict(newest)
+
+
 def current_phase(experiment: Experiment) -> Phase | None:
     """Return the newest phase; None before the start."""
     return Phase.objects.filter(experiment=experiment).order_by("-number").first()
@@ -50,9 +63,10 @@ def decisions_of(experiment: Experiment, *, limit: int = 100) -> list[Decision]:
     return list(Decision.objects.filter(experiment=experiment).order_by("-id")[:limit])
 
 
-def snapshots_of(phase: Phase, *, limit: int = 500) -> list[Snapshot]:
-    """Return what ticks saw, oldest first."""
-    return list(reversed(Snapshot.objects.filter(phase=phase).order_by("-at")[:limit]))
+def snapshots_of_newest_phase(experiment: Experiment, *, limit: int = 1_000) -> list[Snapshot]:
+    """Return what ticks saw in the newest phase, oldest first; one query."""
+    newest = Phase.objects.filter(experiment=experiment).order_by("-number").values("id")[:1]
+    return list(reversed(Snapshot.objects.filter(phase__in=newest).order_by("-at")[:limit]))
 
 
 def approvals_of(experiment: Experiment, phase: int) -> list[PromotionApproval]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -16,6 +16,7 @@ from apps.evaluations.domain.registry import REGISTRY
 from apps.experiments.models import Experiment
 from apps.experiments.selectors import experiments as selectors
 from apps.experiments.services import lifecycle
+from apps.experiments.web.sequence import draw_sequence
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 from apps.platform.templatetags.figures import number, percent, points, signed
@@ -77,6 +78,7 @@ def experiment(request: HttpRequest, access: Access, experiment_id: str) -> Http
         },
         "arms": [_arm(each, results["metric"]) for each in results["variants"]],
         "comparisons": [_comparison(each, results["metric"]) for each in results["comparisons"]],
+        "sequence": draw_sequence(selectors.snapshots_of_newest_phase(found), results["metric"]),
         "ratio": results["sample_ratio"],
         "guardrails": [_guardrail(each) for each in results["guardrails"]],
         "steps": [
@@ -102,6 +104,26 @@ def act(request: HttpRequest, access: Access, experiment_id: str, action: str) -
     except lifecycle.NotNow as error:
         messages.error(request, str(error))
     return redirect("experiment", experiment_id=experiment_id)
+
+
+def running_rows(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
+    """Return rows of what runs, each with its first difference as the last tick saw it."""
+    seen = selectors.last_seen(experiments)
+    rows = []
+    for each in experiments:
+        figures = seen.get(each.id, {})
+        metric = figures.get("metric")
+        first = next(iter(figures.get("comparisons", ())), None)
+        step = each.plan["steps"][each.step]["percent"] if each.plan["steps"] else None
+        rows.append(
+            _row(each)
+            | {
+                "share": step,
+                "units": sum(arm["units"] for arm in figures.get("variants", ())),
+                "comparison": _comparison(first, metric) if first else None,
+            }
+        )
+    return rows
 
 
 def written(value: float | None, metric: str | None) -> str:
