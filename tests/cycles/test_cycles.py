@@ -79,10 +79,10 @@ def test_a_cycle_turns_every_stage_once_over_the_time_since_the_last(sandbox: Or
     assert figures["capture"]["conversations"] == figures["analyze"]["conversations"] == 40
     assert figures["insights"]["degradation"]["avg_quality_score"]["status"] == "warming up"
     assert figures["measure"]["metrics"]["escalation_rate"] == {
-        "value": 0, "baseline": None, "unit": "fraction", "n": 40,
+        "value": 0, "interval": pytest.approx([0, 0.0876], abs=1e-3), "baseline": None, "unit": "fraction", "n": 40,
     }  # fmt: skip
     assert figures["measure"]["metrics"]["upsell_rate"] == {
-        "value": None, "baseline": None, "unit": "fraction", "n": 0,
+        "value": None, "interval": None, "baseline": None, "unit": "fraction", "n": 0,
     }  # fmt: skip
     assert figures["measure"]["metrics"]["block_rate_improvement"]["value"] is None
     assert figures["measure"]["business_outcomes"]["upsells"] == 0
