@@ -9,6 +9,8 @@ from apps.experiments.api import comparisons, experiments, serving
 from apps.improvements.api import views as improvements
 from apps.ingestion.api import views as ingestion
 from apps.library.api import guarding, guardrails, prompts
+from apps.library.api import prompts
+from apps.organizations.api import models
 from apps.organizations.api import views as organizations
 from flywheel.openapi import OpenApiView
 
@@ -19,6 +21,8 @@ urlpatterns = [
     path("batches/<str:batch_id>", ingestion.BatchView.as_view()),
     path("outcomes", ingestion.OutcomesView.as_view()),
     path("applications/<slug:slug>/profile", organizations.ProfileView.as_view()),
+    path("models", models.ModelsView.as_view()),
+    path("models/<slug:purpose>", models.ModelView.as_view()),
     path("sandbox/clock", organizations.SandboxClockView.as_view()),
     path("conversations", evaluations.ConversationsView.as_view(), name="conversations"),
     path("conversations/<path:session_id>", evaluations.ConversationView.as_view()),

@@ -8,7 +8,7 @@ from apps.experiments.web import experiments
 from apps.improvements.web import improvements
 from apps.ingestion.web import views as captured
 from apps.library.web import prompts
-from apps.organizations.web import people, tenants
+from apps.organizations.web import models, people, tenants
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -49,6 +49,9 @@ urlpatterns = [
     path("applications/", tenants.applications, name="applications"),
     path("applications/new/", tenants.create_application, name="create_application"),
     path("applications/<slug:slug>/", tenants.application, name="application"),
+    path("models/", models.models, name="models"),
+    path("models/set/", models.model, name="model"),
+    path("models/forget/", models.remove_model, name="remove_model"),
     path("team/", people.team, name="team"),
     path("team/members/<int:member_id>/", people.change_member, name="change_member"),
     path("team/members/<int:member_id>/remove/", people.remove_member, name="remove_member"),

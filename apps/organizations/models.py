@@ -118,6 +118,63 @@ class Application(TenantModel):
         return self.name
 
 
+class ModelEndpoint(TenantModel):
+    """An OpenAI-compatible language model, of one application or (without one) of all, for one purpose.
+
+    Budgets are tokens, since that is what every such server counts. The circuit breaker is here, for all workers.
+    """
+
+    class Purpose(models.TextChoices):
+        PROBES = "probes"
+        DRAFTS = "drafts"
+
+    application = models.ForeignKey(
+        Application, on_delete=models.CASCADE, null=True, related_name="+", db_constraint=False
+    )
+    purpose = models.CharField(max_length=10, choices=Purpose)
+    base_url = models.CharField(max_length=500)
+    model = models.CharField(max_length=200)
+    api_key = EncryptedTextField(null=True, blank=True)  # None: it needs no key
+    tokens_per_run = models.PositiveBigIntegerField()
+    tokens_per_day = models.PositiveBigIntegerField()
+    # Calls in a row that found the model down, and until when nobody asks it again (wall time).
+    failures = models.PositiveSmallIntegerField(default=0)
+    broken_until = models.DateTimeField(null=True, blank=True)
+    saved_by = models.CharField(max_length=254)
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "application", "purpose"], nulls_distinct=False,
+                name="a_purpose_has_one_model",
+            ),
+            models.CheckConstraint(
+                condition=Q(tokens_per_run__gte=1) & Q(tokens_per_day__gte=1), name="a_budget_is_at_least_a_token"
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.model} for {self.purpose}"
+
+
+class ModelSpending(TenantModel):
+    """What a day of asking a model has cost, what is under way at its worst case included."""
+
+    endpoint = models.ForeignKey(ModelEndpoint, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    day = models.DateField()
+    tokens = models.PositiveBigIntegerField(default=0)
+    calls = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "endpoint", "day"], name="a_day_is_paid_for_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.tokens}"
+
+
 class ApiKey(models.Model):
     """A key of 256 random bits: only its prefix and SHA-256 are kept (a slow hash would protect nothing here)."""
 

@@ -7,9 +7,19 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import F
 from django.http import Http404
 
-from apps.organizations.models import ApiKey, Application, AuditEvent, Invitation, Membership, Organization
+from apps.organizations.models import (
+    ApiKey,
+    Application,
+    AuditEvent,
+    Invitation,
+    Membership,
+    ModelEndpoint,
+    ModelSpending,
+    Organization,
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,23 @@ def named_application(slug: str | None) -> Application | None:
 def list_applications() -> list[Application]:
     """Return the current organization's applications by name. Call inside tenant(...)."""
     return list(Application.objects.order_by("name", "id")[:200])
+
+
+def model_for(application: Application, purpose: str) -> ModelEndpoint | None:
+    """Return the model an application has for a purpose: its own, else the organization's. Call inside tenant(...)."""
+    rows = ModelEndpoint.objects.filter(purpose=purpose)
+    return rows.filter(application=application).first() or rows.filter(application=None).first()
+
+
+def list_models() -> list[ModelEndpoint]:
+    """Return the current organization's models, those for all applications first. Call inside tenant(...)."""
+    rows = ModelEndpoint.objects.select_related("application")
+    return list(rows.order_by(F("application__slug").asc(nulls_first=True), "purpose")[:400])
+
+
+def spent_on_models(at: datetime) -> dict[int, int]:
+    """Return the tokens that each model (by id) has cost on the day of ``at``, wall time. Call inside tenant(...)."""
+    return dict(ModelSpending.objects.filter(day=at.date()).values_list("endpoint_id", "tokens"))
 
 
 def memberships_of(*, user_id: int) -> list[Membership]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 OURS = {"apps", "clients", "flywheel"}
-HEAVY = {"numpy", "scipy", "sklearn", "statsmodels", "vaderSentiment"}
+HEAVY = {"numpy", "scipy", "sklearn", "statsmodels", "vaderSentiment", "openai"}
 
 
 def imported() -> dict[str, str]:

@@ -50,6 +50,8 @@ PAGES = (
     "/organizations/",
     "/applications/",
     "/applications/support/",
+    "/models/",
+    "/models/set/?purpose=drafts&application=support",
     "/team/",
     "/keys/",
     "/audit/",

@@ -1,6 +1,7 @@
 """What people and commands do to organizations, applications, keys and members."""
 
 from apps.organizations.services.auditing import record_audit
+from apps.organizations.services.endpoints import BadEndpoint, EndpointValues, remove_endpoint, save_endpoint
 from apps.organizations.services.keys import NewKey, create_key, revoke_key, rotate_key
 from apps.organizations.services.people import (
     NewInvitation,
@@ -18,6 +19,8 @@ from apps.organizations.services.people import (
 from apps.organizations.services.tenants import ensure_application, ensure_organization, move_clock, save_profile
 
 __all__ = [
+    "BadEndpoint",
+    "EndpointValues",
     "NewInvitation",
     "NewKey",
     "NoSuchMember",
@@ -33,9 +36,11 @@ __all__ = [
     "make_person",
     "move_clock",
     "record_audit",
+    "remove_endpoint",
     "remove_member",
     "revoke_invitation",
     "revoke_key",
     "rotate_key",
+    "save_endpoint",
     "save_profile",
 ]

@@ -8,7 +8,8 @@ from typing import Any
 from django import forms
 
 from apps.organizations.domain.profile import ProfileError, check_profile
-from apps.organizations.models import ApiKey, Membership
+from apps.organizations.models import ApiKey, Membership, ModelEndpoint
+from apps.organizations.services.endpoints import TOKENS_PER_DAY, TOKENS_PER_RUN, EndpointValues
 
 # Scopes whose endpoints exist.
 _SCOPES = [
@@ -64,6 +65,32 @@ class KeyForm(forms.Form):
     def __init__(self, *arguments: Any, applications: list[tuple[str, str]], **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.fields["application"].choices = [("", "all applications"), *applications]  # type: ignore[attr-defined]
+
+
+class ModelForm(forms.Form):
+    """An OpenAI-compatible endpoint. An empty key leaves the one that is there, as long as the address stays."""
+
+    base_url = forms.CharField(max_length=500, label="Address", help_text="As in https://api.openai.com/v1.")
+    model = forms.CharField(max_length=200)
+    api_key = forms.CharField(
+        max_length=500, required=False, label="Key",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}), help_text="Encrypted; never shown again.",
+    )  # fmt: skip
+    tokens_per_run = forms.IntegerField(min_value=1, label="Tokens a run, at most")
+    tokens_per_day = forms.IntegerField(min_value=1, label="Tokens a day, at most")
+
+    def __init__(self, filled_in: Any, *, standing: ModelEndpoint | None) -> None:
+        initial: dict[str, Any] = {"tokens_per_run": TOKENS_PER_RUN, "tokens_per_day": TOKENS_PER_DAY}
+        if standing is not None:
+            initial = {name: getattr(standing, name) for name in ("base_url", "model", *initial)}
+        super().__init__(filled_in, initial=initial)
+        if standing is not None and standing.api_key:
+            self.fields["api_key"].help_text = "There is one; empty keeps it."
+
+    def values(self) -> EndpointValues:
+        """Return what was filled in, once it is valid."""
+        given = self.cleaned_data
+        return EndpointValues(**{**given, "api_key": given["api_key"] or None})
 
 
 class MemberForm(forms.Form):

@@ -25,6 +25,7 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Experiments", "experiments", "Deploy", 4, None, None),
     ("Cycles", "cycles", "Repeat", None, None, None),
     ("Applications", "applications", "Organization", None, None, None),
+    ("Language models", "models", "Organization", None, None, ADMINISTRATORS),
     ("API keys", "keys", "Organization", None, None, ADMINISTRATORS),
     ("Team", "team", "Organization", None, None, None),
     ("Audit", "audit", "Organization", None, None, ADMINISTRATORS),
