@@ -105,11 +105,15 @@ TEMPLATES = [
 # --- Data ---------------------------------------------------------------------------------------------------------
 # Two roles: `default` (run: no DDL, under row security) serves requests; `owner` migrates, backs up and maintains.
 
-_POOL = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 10}
+# While the database is away a request waits for it this long, in seconds, then is 503; and whoever needs a connection
+# next tries at once, instead of waiting for a try that the pool has put off ever further.
+_POOL = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 2, "reconnect_timeout": 2}
+# A server that went without a word is noticed within 30 s, not when TCP gives up.
+_KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 
 
 def _database(url: str, *, pooled: bool) -> dict[str, object]:
-    options: dict[str, object] = {"connect_timeout": 5, "application_name": "flywheel"}
+    options: dict[str, object] = {"connect_timeout": 5, "application_name": "flywheel", **_KEEPALIVE}
     if pooled:
         options["pool"] = _POOL
     return {

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from flywheel.embedded import free_port
+from flywheel.embedded.environment import load_secrets
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = {"DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FLYWHEEL_DATA_DIR"}
@@ -29,36 +37,99 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.2)
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What one request got, once, whatever it was, and after how long."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+    seconds: float
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
 class Product:
     """A `flywheel up` of its own."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, **variables: str) -> None:
         self.data_dir = data_dir
         self.port = free_port()
         command = [sys.executable, "-m", "flywheel.cli", "up", "--port", str(self.port), "--data-dir", str(data_dir)]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+        environment = ENVIRONMENT | variables
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.first_line = self.process.stdout.readline()
+        assert "API" in self.first_line, "it did not start; what it said stands in the captured errors"
 
-    def key(self, *scopes: str) -> str:
-        arguments = [part for scope in scopes for part in ("--scope", scope)]
-        done = flywheel("createkey", "--org", "acme", *arguments, "--data-dir", str(self.data_dir))
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def key(self, *scopes: str, organization: str = "acme", sandbox: bool = False) -> str:
+        arguments = [part for scope in scopes for part in ("--scope", scope)] + ["--sandbox"] * sandbox
+        done = flywheel("createkey", "--org", organization, *arguments, "--data-dir", str(self.data_dir))
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def call(
+        self, method: str, path: str, key: str = "", body: Any = None, *, timeout: float = 30.0, **headers: str
+    ) -> Answered:
+        """Make one request and return what came of it; a value that is no text or bytes is sent as JSON."""
+        content = body if isinstance(body, str | bytes | None) else json.dumps(body)
+        kind = "application/x-ndjson" if isinstance(body, str | bytes) else "application/json"
+        sent = {"Content-Type": kind, "Authorization": f"Bearer {key}"} | headers
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        began = time.monotonic()
+        try:
+            connection.request(method, path, content, sent)
+            answer = connection.getresponse()
+            read = answer.read()
+            return Answered(answer.status, dict(answer.getheaders()), read, time.monotonic() - began)
+        finally:
+            connection.close()
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment of the product's processes: another of them started with it is one of its own."""
+        said = json.loads((self.data_dir / "running.json").read_text())["variables"]
+        secrets = load_secrets(self.data_dir)
+        named = {name: secrets[name] for name in ("SECRET_KEY", "FLYWHEEL_DATA_KEY")}
+        return ENVIRONMENT | said | named | {"FLYWHEEL_DATA_DIR": str(self.data_dir)}
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Ask the database as the owner, who sees every organization."""
+        with psycopg.connect(self.variables()["MIGRATION_DATABASE_URL"], autocommit=True) as connection:
+            cursor = connection.execute(query, parameters)
+            return cursor.fetchall() if cursor.description else []
+
     def kill(self, *words: str) -> None:
+        self.signal(signal.SIGKILL, *words)
+
+    def signal(self, number: int, *words: str) -> None:
         for pid in self.pids(*words):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
+
+    @contextmanager
+    def unattended(self) -> Iterator[None]:
+        """Have nobody restart what dies inside the block."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
 
     def pids(self, *words: str) -> list[int]:
+        marks = {str(self.data_dir), str(self.port)} | {
+            f"127.0.0.1:{path.read_text()}" for path in self.data_dir.glob("valkey.port")
+        }
         found = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
             except OSError:
                 continue
-            mine = str(self.data_dir) in line or str(self.port) in line
-            if mine and all(word in line for word in words):
+            if any(mark in line for mark in marks) and all(word in line for word in words):
                 found.append(int(path.parent.name))
         return found
 

@@ -16,7 +16,7 @@ def _mark_failed(*, organization_id: int, key: str) -> None:
     turning.mark_failed(organization_id=organization_id, cycle_id=key)
 
 
-@work.performs("cycles.turn", time_limit=600, on_parked=_mark_failed)
+@work.performs("cycles.turn", on_parked=_mark_failed)
 def turn(*, organization_id: int, key: str) -> None:
     """Go on with one cycle."""
     turning.go_on(organization_id=organization_id, cycle_id=key)

@@ -6,37 +6,37 @@ from apps.evaluations.services import assessing, rollups, runs
 from apps.platform import work
 
 
-@work.performs("evaluations.assess_batch", time_limit=600)
+@work.performs("evaluations.assess_batch")
 def assess_batch(*, organization_id: int, key: str) -> None:
     """Assess what one batch brought."""
     assessing.assess_batch(organization_id=organization_id, batch_id=key)
 
 
-@work.performs("evaluations.assess_stale", time_limit=600)
+@work.performs("evaluations.assess_stale")
 def assess_stale(*, organization_id: int, key: str) -> None:
     """Assess what changed in one application."""
     assessing.assess_stale(organization_id=organization_id, application_id=int(key))
 
 
-@work.performs("evaluations.assess_one", time_limit=600)
+@work.performs("evaluations.assess_one")
 def assess_one(*, organization_id: int, key: str) -> None:
     """Assess one conversation that failed before."""
     assessing.assess_one(organization_id=organization_id, conversation_id=int(key))
 
 
-@work.performs("evaluations.run", time_limit=600)
+@work.performs("evaluations.run")
 def run(*, organization_id: int, key: str) -> None:
     """Go on with an evaluation run."""
     runs.go_on(organization_id=organization_id, run_id=key)
 
 
-@work.performs("evaluations.settle", time_limit=600)
+@work.performs("evaluations.settle")
 def settle(*, organization_id: int, key: str) -> None:
     """Assess again what time has settled in one application."""
     assessing.settle(organization_id=organization_id, application_id=int(key))
 
 
-@work.performs("evaluations.roll_up", time_limit=600)
+@work.performs("evaluations.roll_up")
 def roll_up(*, organization_id: int, key: str) -> None:
     """Tally one day of one application again."""
     application_id, day = key.split(":")

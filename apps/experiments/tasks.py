@@ -18,7 +18,7 @@ _SHARE = 0.05
 _RAREST = timedelta(minutes=10)
 
 
-@work.performs("experiments.tick", time_limit=300)
+@work.performs("experiments.tick")
 def tick(*, organization_id: int, key: str) -> None:
     """Apply the rules to one experiment, and ask for the next look."""
     organization = Organization.objects.get(id=organization_id)

@@ -9,7 +9,7 @@ from apps.platform import clock, work
 from apps.platform.tenancy import tenant
 
 
-@work.performs("improvements.follow", time_limit=60)
+@work.performs("improvements.follow")
 def follow(*, organization_id: int, key: str) -> None:
     """Take over an experiment's verdict, or look again later."""
     organization = Organization.objects.get(id=organization_id)

@@ -8,7 +8,7 @@ def _mark_failed(*, organization_id: int, key: str) -> None:
     storing.mark_failed(organization_id=organization_id, batch_id=key)
 
 
-@work.performs("ingestion.store_batch", time_limit=300, on_parked=_mark_failed)
+@work.performs("ingestion.store_batch", on_parked=_mark_failed)
 def store_batch(*, organization_id: int, key: str) -> None:
     """Store one accepted batch."""
     storing.store_batch(organization_id=organization_id, batch_id=key)

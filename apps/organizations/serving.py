@@ -1,33 +1,23 @@
 """What is served without the database: one frozen picture per organization, held in the process.
 
-A picture is looked over a few times a second, by whichever request finds it old, with a few counts; only when they
-moved is it read again. While the database is away the last picture goes on answering.
+While it is in use a picture is looked over a few times a second beside the requests, with a few counts; only when they
+moved is it read again. While the database is away the last picture goes on answering, and nobody waits.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
-import structlog
-from django.db import connection
-
 from apps.organizations.models import ApiKey, Organization
 from apps.platform import clock
-from apps.platform.api.problems import TRANSIENT
+from apps.platform.held import Held
 from apps.platform.tenancy import tenant
 
-LOOKED_OVER_EVERY = 0.4
-MOST_ORGANIZATIONS = 1_000
-
-log = structlog.get_logger(__name__)
 Content = TypeVar("Content")
 
 
@@ -57,21 +47,12 @@ class Picture(Generic[Content]):
         return self.clock_at or clock.wall()
 
 
-class _Held(Generic[Content]):
-    """A picture and when it was last looked over."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.picture: Picture[Content] | None = None
-        self.looked_at = 0.0
-
-
 class Pictures(Generic[Content]):
     """The pictures of one kind. ``state`` and ``read`` are called inside tenant(...)."""
 
     def __init__(self, *, state: Callable[[], Hashable], read: Callable[[], Content]) -> None:
         self._state, self._read = state, read
-        self._held: OrderedDict[int, _Held[Content]] = OrderedDict()
+        self._held: Held[Picture[Content]] = Held(self._read_picture)
         self._of_prefix: dict[str, int] = {}
 
     def find(self, secret: str) -> tuple[Picture[Content], ServingKey] | None:
@@ -82,16 +63,13 @@ class Pictures(Generic[Content]):
         parts = secret.split("_", 3)
         if len(parts) != 4 or parts[0] != "fw" or len(parts[2]) != 8 or not parts[2].isalnum():
             return None
-        prefix = parts[2]
-        organization_id = self._of_prefix.get(prefix)
-        if organization_id is None:
-            organization_id = ApiKey.objects.filter(prefix=prefix).values_list("organization_id", flat=True).first()
-            if organization_id is None:
-                return None
-            self._of_prefix[prefix] = organization_id
-        picture = self._picture(organization_id)
-        key = picture.keys.get(prefix)
-        if key is None or not hmac.compare_digest(key.sha256, hashlib.sha256(secret.encode()).hexdigest()):
+        try:
+            picture = self._picture_of(parts[2])
+        except Organization.DoesNotExist:
+            return None
+        if picture is None or (key := picture.keys.get(parts[2])) is None:
+            return None
+        if not hmac.compare_digest(key.sha256, hashlib.sha256(secret.encode()).hexdigest()):
             return None
         if key.expires_at is not None and key.expires_at <= clock.wall():
             return None
@@ -99,38 +77,20 @@ class Pictures(Generic[Content]):
 
     def forget(self) -> None:
         """Drop every picture of this process: for tests, whose rows are rolled back under it."""
-        self._held.clear()
+        self._held.forget()
         self._of_prefix.clear()
 
-    def _picture(self, organization_id: int) -> Picture[Content]:
-        held = self._held.get(organization_id)
-        if held is None:
-            held = self._held.setdefault(organization_id, _Held())
-            while len(self._held) > MOST_ORGANIZATIONS:
-                self._held.popitem(last=False)
-        if held.picture is not None and time.monotonic() - held.looked_at < LOOKED_OVER_EVERY:
-            return held.picture
-        # One request looks; the others go on with what is there, unless there is nothing.
-        if not held.lock.acquire(blocking=held.picture is None):
-            assert held.picture is not None
-            return held.picture
-        try:
-            if held.picture is None or time.monotonic() - held.looked_at >= LOOKED_OVER_EVERY:
-                self._look(held, organization_id)
-            assert held.picture is not None
-            return held.picture
-        finally:
-            held.lock.release()
-
-    def _look(self, held: _Held[Content], organization_id: int) -> None:
-        try:
-            held.picture = self._read_picture(organization_id, held.picture)
-        except TRANSIENT as error:
-            if held.picture is None:
-                raise
-            connection.close()
-            log.warning("serving.picture_kept", organization=organization_id, error=type(error).__name__)
-        held.looked_at = time.monotonic()
+    def _picture_of(self, prefix: str) -> Picture[Content] | None:
+        organization_id = self._of_prefix.get(prefix)
+        if organization_id is not None:
+            return self._held.get(organization_id)
+        organization_id = ApiKey.objects.filter(prefix=prefix).values_list("organization_id", flat=True).first()
+        if organization_id is None:
+            return None
+        self._of_prefix[prefix] = organization_id
+        picture = self._held.get(organization_id)
+        # A key that was just made works at once, however young the picture that does not know it.
+        return picture if prefix in picture.keys else self._held.renew(organization_id)
 
     def _read_picture(self, organization_id: int, before: Picture[Content] | None) -> Picture[Content]:
         organization = Organization.objects.only("sandbox", "clock_at").get(id=organization_id)

@@ -30,7 +30,7 @@ class WorkItem(models.Model):
             models.UniqueConstraint(fields=["organization", "kind", "key"], name="work_is_asked_for_once"),
         ]
         indexes = [
-            models.Index(fields=["due_at"], condition=Q(parked_reason=""), name="work_waiting"),
+            models.Index(fields=["organization", "due_at"], condition=Q(parked_reason=""), name="work_waiting"),
         ]
 
     def __str__(self) -> str:

@@ -1,23 +1,28 @@
 """Work that survives: rows say what is to be done, leases who does it, Celery messages only say "look".
 
-``ask`` writes the row in the caller's transaction and sends a hint when it commits. ``perform`` claims the row, runs
-the work, and removes the row; a worker killed half-way leaves an expired lease that the 15 s tick finds.
+``ask`` writes the row in the caller's transaction and sends a hint when it commits. A hint gives a worker one turn: it
+claims a due row of the hint's queue, runs the work, and removes the row. Whose row is not the hint's to say: the
+organizations that wait are served in rotation, so one that asks for a thousand pieces delays the others by one piece
+at a time. A worker killed half-way leaves an expired lease that the 15 s tick finds.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial, wraps
-from typing import Protocol
+from fnmatch import fnmatch
+from functools import wraps
+from typing import NamedTuple, Protocol
 
 import structlog
 from celery import Task, current_app, shared_task
 from django.conf import settings
 from django.db import connection, connections, transaction
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
 from kombu.exceptions import OperationalError
 
 from apps.platform import clock
@@ -25,8 +30,24 @@ from apps.platform.models import WorkItem
 
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 5
+# Seconds a piece may take. Kinds of one queue take turns with one another only as far as their limits allow it.
+TIME_LIMIT = 600
 
 log = structlog.get_logger(__name__)
+
+
+class Performer(NamedTuple):
+    """What a kind of work is done by, in which queue, within which time."""
+
+    do: Doing
+    on_parked: Doing | None
+    queue: str
+    time_limit: int
+
+
+_performers: dict[str, Performer] = {}
+# By queue: the organization this process served last.
+_served: dict[str, int] = {}
 
 
 def ask(kind: str, *, organization_id: int, key: str, delay: timedelta = timedelta()) -> None:
@@ -122,15 +143,16 @@ def _kept_alive(item_id: int, token: str) -> Iterator[None]:
         thread.join()
 
 
-def _claim(kind: str, organization_id: int, key: str, at: datetime) -> WorkItem | None:
-    """Lease the work; one whose holders vanished MAX_ATTEMPTS times comes back parked instead."""
+def _due(at: datetime) -> Q:
+    return Q(parked_reason="", due_at__lte=at) & (Q(lease_until=None) | Q(lease_until__lte=at))
+
+
+def _claim(rows: Q, at: datetime) -> WorkItem | None:
+    """Lease the first due row of these; one whose holders vanished MAX_ATTEMPTS times comes back parked instead."""
     with transaction.atomic():
-        item = (
-            WorkItem.objects.select_for_update(skip_locked=True)
-            .filter(organization_id=organization_id, kind=kind, key=key, parked_reason="", due_at__lte=at)
-            .first()
-        )
-        if item is None or (item.lease_until is not None and item.lease_until > at):
+        due = WorkItem.objects.select_for_update(skip_locked=True).filter(rows, _due(at))
+        item = due.order_by("organization_id", "due_at").first()
+        if item is None:
             return None
         if item.lease_until is not None and item.attempts >= MAX_ATTEMPTS:
             # Whoever held it ended without a word, each time: the work may be what kills the worker (memory, a crash).
@@ -144,32 +166,53 @@ def _claim(kind: str, organization_id: int, key: str, at: datetime) -> WorkItem 
         return item
 
 
-def perform(
-    kind: str,
-    *,
-    organization_id: int,
-    key: str,
-    work: Callable[[], None],
-    on_parked: Callable[[], None] | None = None,
-) -> bool:
-    """Claim and run one piece of work; return whether it was run here.
+def _claim_next(queue: str, kinds: Sequence[str]) -> WorkItem | None:
+    """Lease a due row of these kinds, of the organization that comes after the one served last."""
+    at, last = clock.wall(), _served.get(queue, 0)
+    wanted = Q(kind__in=kinds)
+    item = _claim(wanted & Q(organization_id__gt=last), at) or _claim(wanted & Q(organization_id__lte=last), at)
+    if item is not None:
+        _served[queue] = item.organization_id
+    return item
 
-    A failure waits 2, 4, 8 … seconds and is tried again; after MAX_ATTEMPTS, those of workers that died over it
-    counted too, it is parked with its reason, and a person may have it tried again; ``on_parked`` then says so where
-    people look. The exception is logged, not raised: the row tells what happened.
+
+def take_turn(kind: str, *, organization_id: int, key: str) -> bool:
+    """Do what a hint is for: one due piece of its queue, of the organization whose turn it is.
+
+    Returns whether a piece was run. It is one that may take no longer than ``kind`` may.
     """
-    item = _claim(kind, organization_id, key, clock.wall())
+    mine = _performers[kind]
+    kinds = [
+        name for name, each in _performers.items() if each.queue == mine.queue and each.time_limit <= mine.time_limit
+    ]
+    item = _claim_next(mine.queue, kinds)
     if item is None:
         return False
+    was_run = _run(item, _performers[item.kind])
+    # Work that became due without a hint may have had this turn: the piece the hint is for keeps one.
+    hinted = Q(organization_id=organization_id, kind=kind, key=key)
+    if WorkItem.objects.filter(hinted, _due(clock.wall())).exists():
+        send_hint(kind, organization_id=organization_id, key=key)
+    return was_run
+
+
+def _run(item: WorkItem, performer: Performer) -> bool:
+    """Run a claimed piece; return whether it was run, and not only found to be parked.
+
+    A failure waits 2, 4, 8 … seconds and is tried again; after MAX_ATTEMPTS, those of workers that died over it
+    counted too, it is parked with its reason, and a person may have it tried again; the performer's ``on_parked`` then
+    says so where people look. The exception is logged, not raised: the row tells what happened.
+    """
+    organization_id, kind, key = item.organization_id, item.kind, item.key
     if item.parked_reason:
         log.error("work.parked", kind=kind, key=key, attempts=item.attempts)
-        if on_parked is not None:
-            on_parked()
+        if performer.on_parked is not None:
+            performer.on_parked(organization_id=organization_id, key=key)
         return False
     mine = WorkItem.objects.filter(id=item.id, lease_token=item.lease_token)
     try:
         with _kept_alive(item.id, item.lease_token):
-            work()
+            performer.do(organization_id=organization_id, key=key)
     except Exception as error:
         parked = item.attempts >= MAX_ATTEMPTS
         log.exception("work.parked" if parked else "work.failed", kind=kind, key=key, attempts=item.attempts)
@@ -180,8 +223,8 @@ def perform(
             # The message of an exception may quote what was being worked on; its type and the log say enough.
             parked_reason=f"{type(error).__name__} after {item.attempts} attempts; see the log" if parked else "",
         )
-        if parked and on_parked is not None:
-            on_parked()
+        if parked and performer.on_parked is not None:
+            performer.on_parked(organization_id=organization_id, key=key)
         return True
     if not mine.filter(again=False).delete()[0]:
         # Asked for again meanwhile, perhaps for later and by the work itself; what is due later the tick finds.
@@ -199,30 +242,36 @@ class Doing(Protocol):
     def __call__(self, *, organization_id: int, key: str) -> None: ...
 
 
-def performs(kind: str, *, time_limit: int, on_parked: Doing | None = None) -> Callable[[Doing], Task[..., None]]:
-    """Make a function the Celery task of a kind of work: each call claims the piece, and see ``perform``.
+def performs(
+    kind: str, *, time_limit: int = TIME_LIMIT, on_parked: Doing | None = None
+) -> Callable[[Doing], Task[..., None]]:
+    """Make a function what does a kind of work, with the Celery task that hints of this kind call.
 
     ``time_limit`` in seconds.
     """
 
     def decorate(do: Doing) -> Task[..., None]:
+        _performers[kind] = Performer(do, on_parked, _queue_of(kind), time_limit)
+
         @shared_task(name=kind, time_limit=time_limit)
         @wraps(do)
         def task(*, organization_id: int, key: str) -> None:
-            parked = partial(on_parked, organization_id=organization_id, key=key) if on_parked else None
-            piece = partial(do, organization_id=organization_id, key=key)
-            perform(kind, organization_id=organization_id, key=key, work=piece, on_parked=parked)
+            take_turn(kind, organization_id=organization_id, key=key)
 
         return task
 
     return decorate
 
 
+def _queue_of(kind: str) -> str:
+    routed = (to["queue"] for pattern, to in settings.CELERY_TASK_ROUTES.items() if fnmatch(kind, pattern))
+    return str(next(routed, settings.CELERY_TASK_DEFAULT_QUEUE))
+
+
 def waiting(at: datetime, limit: int = 500) -> list[WorkItem]:
-    """Return work that is due and that nobody holds, oldest first."""
-    return list(
-        WorkItem.objects.filter(parked_reason="", due_at__lte=at).exclude(lease_until__gt=at).order_by("due_at")[:limit]
-    )
+    """Return work that is due and that nobody holds: every organization's oldest, then everyone's second, and so on."""
+    place = Window(RowNumber(), partition_by=F("organization_id"), order_by=F("due_at").asc())
+    return list(WorkItem.objects.filter(_due(at)).annotate(place=place).order_by("place", "due_at")[:limit])
 
 
 def waiting_keys(kind: str) -> list[str]:
