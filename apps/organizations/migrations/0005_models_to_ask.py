@@ -9,7 +9,7 @@ from apps.platform.rowsecurity import protect, tie
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("organizations", "0003_invitations"),
+        ("organizations", "0004_two_people"),
     ]
 
     operations = [
