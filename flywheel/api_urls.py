@@ -6,6 +6,7 @@ from apps.cycles.api import views as cycles
 from apps.evaluations.api import runs
 from apps.evaluations.api import views as evaluations
 from apps.experiments.api import comparisons, experiments, serving
+from apps.improvements.api import library as shared
 from apps.improvements.api import views as improvements
 from apps.ingestion.api import views as ingestion
 from apps.library.api import guarding, guardrails, prompts
@@ -41,6 +42,9 @@ urlpatterns = [
     path("library/guardrails/<str:name>/deactivate", guardrails.DeactivateView.as_view()),
     path("library/guardrails/<str:name>/<int:number>/activate", guardrails.ActivateView.as_view()),
     path("library/guardrails/<str:name>/<int:number>/backtests", guardrails.BacktestsView.as_view()),
+    path("library/entries", shared.EntriesView.as_view()),
+    path("library/entries/<str:entry_id>", shared.EntryView.as_view()),
+    path("library/entries/<str:entry_id>/adopt", shared.AdoptView.as_view()),
     path("assignments", serving.AssignmentsView.as_view()),
     path("ruleset", serving.RulesetView.as_view()),
     path("comparisons", comparisons.ComparisonsView.as_view()),

@@ -5,7 +5,7 @@ from django.urls import path
 from apps.cycles.web import cycles, home, onboarding
 from apps.evaluations.web import conversations, dashboards, runs
 from apps.experiments.web import experiments
-from apps.improvements.web import improvements
+from apps.improvements.web import improvements, shared
 from apps.ingestion.web import views as captured
 from apps.library.web import prompts
 from apps.organizations.web import models, people, tenants
@@ -32,6 +32,10 @@ urlpatterns = [
     path("experiments/", experiments.experiment_list, name="experiments"),
     path("experiments/<str:experiment_id>/", experiments.experiment, name="experiment"),
     path("experiments/<str:experiment_id>/<slug:action>/", experiments.act, name="act_on_experiment"),
+    path("shared/", shared.entry_list, name="entries"),
+    path("shared/<str:entry_id>/adopt/", shared.adopt_entry, name="adopt_entry"),
+    path("shared/<str:entry_id>/withdraw/", shared.withdraw_entry, name="withdraw_entry"),
+    path("library/<str:name>/<int:number>/share/", shared.share_version, name="share_version"),
     path("library/", prompts.prompt_list, name="prompts"),
     path("library/<str:name>/", prompts.prompt, name="prompt"),
     path("library/<str:name>/<int:number>/label/", prompts.label, name="label_version"),

@@ -8,11 +8,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from flywheel.cli import analyze, bench, compare, createkey, createuser, cycle, demo, doctor, power, roi, rows, up
+from flywheel.cli import (
+    analyze,
+    bench,
+    compare,
+    createkey,
+    createuser,
+    cycle,
+    demo,
+    doctor,
+    power,
+    prompts,
+    roi,
+    rows,
+    up,
+)
 from flywheel.embedded.environment import AlreadyRunning
 from flywheel.embedded.process import interrupt_on_sigterm
 
-_COMMANDS = (up, demo, analyze, cycle, compare, power, roi, bench, createkey, createuser, rows, doctor)
+_COMMANDS = (up, demo, analyze, cycle, compare, power, roi, bench, createkey, createuser, prompts, rows, doctor)
 BAD_USAGE = 2
 INTERRUPTED = 130
 

@@ -16,7 +16,8 @@ from apps.cycles.services import turning
 from apps.evaluations.models import EvaluationRun
 from apps.evaluations.services import runs
 from apps.ingestion.models import Batch, Conversation
-from apps.library.services import guardrails, prompts
+from apps.library import selectors as library
+from apps.library.services import guardrails, prompts, sharing
 from apps.organizations import services
 from apps.organizations.models import ApiKey, Application, AuditEvent, Invitation, Membership, Organization
 from apps.platform import clock
@@ -69,6 +70,10 @@ DOORS = {
     "experiment": Door(ROLES, ids=("experiment_id",)),
     "act_on_experiment": Door(None, WORKERS, ids=("experiment_id", "action")),
     "prompts": Door(ROLES, WORKERS, form={"name": "new", "text": "Be kind.", "production": "on"}),
+    "entries": Door(ROLES),
+    "share_version": Door(None, WORKERS, ids=("name", "number")),
+    "withdraw_entry": Door(None, WORKERS, ids=("entry_id",)),
+    "adopt_entry": Door(None, WORKERS, ids=("entry_id",)),
     "prompt": Door(ROLES, WORKERS, ids=("name",), form={"text": "Be brief."}),
     "label_version": Door(None, WORKERS, ids=("name", "number"), form={"label": "staging"}),
     "cycles": Door(ROLES, WORKERS, form={"application": "ours-app"}),
@@ -112,6 +117,13 @@ class House:
         return [*rows, AuditEvent.objects.filter(organization=self.organization).count()]
 
 
+def share(slug: str) -> str:
+    prompt = library.find_prompt(f"{slug}-prompt")
+    version = library.find_version(prompt, 1) if prompt else None
+    assert version is not None
+    return sharing.share(version=version, metric="escalation_rate", at=clock.wall(), actor="test")[0].public_id
+
+
 def make_house(slug: str) -> House:
     organization = make_organization(slug)
     said = {"session_id": "s", "role": "user", "message": "hello", "timestamp": datetime.now(UTC).isoformat()}
@@ -142,6 +154,7 @@ def make_house(slug: str) -> House:
         ids = {
             "experiment_id": experiment.public_id,
             "improvement_id": make_improvement(f"{slug}-prompt", Application.objects.get()).public_id,
+            "entry_id": share(slug),
             "name": f"{slug}-prompt",
             "number": 1,
             "action": "approve",

@@ -201,7 +201,7 @@ def canonical(value: Any) -> bytes:
 def test_a_check_uses_guardrails_and_security_rules_and_asks_the_database_nothing(
     world: World, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.organizations.serving.LOOKED_OVER_EVERY", 60.0)
+    monkeypatch.setattr("apps.platform.held.LOOKED_OVER_EVERY_S", 60.0)
     world.write(rules=[ORDERS], reply="Not with me.")
     world.activate()
     assert world.post("guardrails/check", {"text": "hi", "application": "support"})["action"] == "allow"

@@ -44,6 +44,7 @@ PAGES = (
     "/experiments/{experiment}/",
     "/library/",
     "/library/support/",
+    "/shared/",
     "/cycles/",
     "/cycles/{cycle}/",
     "/applications/support/wheel/",

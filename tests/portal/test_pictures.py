@@ -38,6 +38,7 @@ PAGES = {
     "experiments": "/experiments/",
     "library": "/library/",
     "prompt": "/library/support/?version=2",
+    "shared": "/shared/",
     "cycles": "/cycles/",
     "configuration": "/applications/support/wheel/",
     "organizations": "/organizations/",

@@ -87,6 +87,7 @@ def prompt(request: HttpRequest, access: Access, name: str) -> HttpResponse:
         "history": selectors.label_history(found),
         "form": form,
         "form_url": reverse("prompt", args=[name]),
+        "share_url": reverse("share_version", args=[name, shown.number]) if access.may(WORKERS) else None,
         "crumbs": [{"label": "Library", "url": page_url("prompts", access)}],
     }  # fmt: skip
     return TemplateResponse(request, "portal/prompt.html", context, status=422 if form and form.errors else 200)

@@ -22,6 +22,7 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Runs", "runs", "Analyze", 1, None, None),
     ("Improvements", "improvements", "Improve", 3, None, None),
     ("Library", "prompts", "Improve", 3, None, None),
+    ("Shared", "entries", "Improve", 3, None, None),
     ("Experiments", "experiments", "Deploy", 4, None, None),
     ("Cycles", "cycles", "Repeat", None, None, None),
     ("Applications", "applications", "Organization", None, None, None),
