@@ -10,7 +10,6 @@ from apps.improvements.api import library as shared
 from apps.improvements.api import views as improvements
 from apps.ingestion.api import views as ingestion
 from apps.library.api import guarding, guardrails, prompts
-from apps.library.api import prompts
 from apps.organizations.api import models
 from apps.organizations.api import views as organizations
 from flywheel.openapi import OpenApiView
