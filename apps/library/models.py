@@ -257,3 +257,24 @@ class Adoption(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.entry_id} by {self.application_id}"
+
+
+class PendingLabel(TenantModel):
+    """That a person asked for a label to name a version, where the organization wants a second person's word."""
+
+    version = models.ForeignKey(PromptVersion, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    label = models.CharField(max_length=50)
+    asked_by = models.CharField(max_length=254)
+    asked_at = models.DateTimeField()
+    reason = models.CharField(max_length=500, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "prompt", "label"], name="one_move_of_a_label_waits_for_a_second_person"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label

@@ -134,6 +134,14 @@ def test_a_better_prompt_is_found_promoted_and_served(world: World) -> None:
     assert world.post("assignments", {"experiment": experiment, "unit": "x"})["variant"] == "brief"
 
 
+def test_the_list_says_how_many_promotions_are_expected_to_be_wrong(world: World) -> None:
+    assert world.get("experiments")["false_promotions_a_year"] == {"expected_at_most": 0, "experiments": 0}
+
+    world.begin(alpha=0.1)
+
+    assert world.get("experiments")["false_promotions_a_year"] == {"expected_at_most": 0.1, "experiments": 1}
+
+
 def test_results_are_frozen_at_the_decision(world: World) -> None:
     experiment = world.begin()
     world.talk(400, escalated={"control": 0.4, "brief": 0.08})

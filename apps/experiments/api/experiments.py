@@ -68,7 +68,10 @@ class ExperimentsView(_ExperimentsView):
     )
     def get(self, request: Request) -> Response:
         """List experiments, newest first."""
-        return self._list(request)
+        answer = self._list(request)
+        expected, experiments = selectors.expected_false_promotions(at=clock.now(self.principal.organization))
+        answer.data["false_promotions_a_year"] = {"expected_at_most": expected, "experiments": experiments}
+        return answer
 
     @extend_schema(operation_id="createExperiment", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count
@@ -38,6 +38,16 @@ def list_experiments(*, before: int | None, limit: int, kind: str | None = None,
     if before is not None:
         rows = rows.filter(id__lt=before)
     return list(rows.order_by("-id")[:limit])
+
+
+def expected_false_promotions(*, at: datetime) -> tuple[float, int]:
+    """Return how many promotions of the last 365 days are expected to be of a version that is no better, at most, and
+    of how many experiments: each may err with probability alpha, however often it was looked at."""
+    rows = Experiment.objects.filter(
+        kind=Experiment.Kind.EXPERIMENT, started_at__gt=at - timedelta(days=365), started_at__lte=at
+    )
+    alphas = [float(plan["alpha"]) for plan in rows.values_list("plan", flat=True)]
+    return sum(alphas), len(alphas)
 
 
 def list_open() -> list[Experiment]:

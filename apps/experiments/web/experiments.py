@@ -54,6 +54,7 @@ def experiment_list(request: HttpRequest, access: Access) -> HttpResponse:
     context = {
         "rows": [_row(each) for each in page],
         "page": pager,
+        "false_promotions": _false_promotions(access),
         "empty": {
             "title": "Nothing is being tried",
             "text": "An approved improvement becomes an experiment here; or make one with POST /api/v1/experiments.",
@@ -104,6 +105,11 @@ def act(request: HttpRequest, access: Access, experiment_id: str, action: str) -
     except lifecycle.NotNow as error:
         messages.error(request, str(error))
     return redirect("experiment", experiment_id=experiment_id)
+
+
+def _false_promotions(access: Access) -> dict[str, Any] | None:
+    expected, experiments = selectors.expected_false_promotions(at=access.now)
+    return {"expected": number(expected, 2), "experiments": experiments} if experiments else None
 
 
 def running_rows(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from apps.library import selectors
 from apps.library.domain.prompts import BadPrompt, variables
 from apps.library.models import Prompt, PromptVersion
 from apps.library.services import prompts as services
+from apps.library.services.labelling import label_by_hand
 from apps.organizations.api.views import OrganizationView
 from apps.platform import clock
 from apps.platform.api.cursors import cut_page, read_place
@@ -81,13 +82,19 @@ class PromptVersionsView(OrganizationView):
             raise Problem(422, "bad_prompt", "parent is the number of a version.")
         try:
             version, made = services.add_version(
-                prompt=prompt, content=body.get("prompt"), config=body.get("config"), labels=body.get("labels"),
-                note=_word(body, "note", ""), parent=parent, at=clock.now(self.principal.organization),
+                prompt=prompt, content=body.get("prompt"), config=body.get("config"), note=_word(body, "note", ""),
+                parent=parent, at=clock.now(self.principal.organization), actor=self.principal.name,
+            )  # fmt: skip
+            waiting = label_by_hand(
+                version=version, labels=body.get("labels") or [], at=clock.now(self.principal.organization),
                 actor=self.principal.name,
             )  # fmt: skip
         except BadPrompt as error:
             raise Problem(422, "bad_prompt", str(error)) from error
-        return Response(show_version(version), status=201 if made else 200)
+        told = show_version(version)
+        if waiting:
+            told["waits_for_a_second_person"] = [each.label for each in waiting]
+        return Response(told, status=201 if made else 200)
 
 
 class PromptVersionView(OrganizationView):
@@ -102,18 +109,24 @@ class PromptVersionView(OrganizationView):
 
     @extend_schema(operation_id="labelPromptVersion", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
     def patch(self, request: Request, name: str, number: int) -> Response:
-        """Have these labels name this version; each leaves the version it named before."""
+        """Have these labels name this version; each leaves the version it named before.
+
+        202 where the organization wants a second person's word before ``production`` moves.
+        """
         body, version = _object(request), _version(name, number)
         if set(body) - {"labels", "reason"}:
             raise Problem(422, "bad_prompt", "A version never changes; only its labels do: send {'labels': […]}.")
         try:
-            services.set_labels(
+            waiting = label_by_hand(
                 version=version, labels=body.get("labels"), reason=_word(body, "reason", ""),
                 at=clock.now(self.principal.organization), actor=self.principal.name,
             )  # fmt: skip
         except BadPrompt as error:
             raise Problem(422, "bad_prompt", str(error)) from error
-        return Response(show_version(version))
+        told = show_version(version)
+        if waiting:
+            told["waits_for_a_second_person"] = [each.label for each in waiting]
+        return Response(told, status=202 if waiting else 200)
 
 
 def show_prompt(prompt: Any) -> dict[str, Any]:

@@ -17,6 +17,8 @@ ROLES = ("system", "developer", "user", "assistant")
 LONGEST = 200_000
 MOST_MESSAGES = 200
 LATEST = "latest"
+# What applications are served; an organization may want two people to move it by hand.
+PROTECTED_LABEL = "production"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _LABEL = re.compile(r"[a-z0-9][a-z0-9_.-]{0,49}")
 # One pair of braces, a plain name, no expression: a prompt is text with gaps, never a program.

@@ -74,7 +74,6 @@ def add_version(
     at: datetime,
     actor: str,
     config: object = None,
-    labels: object = None,
     note: str = "",
     parent: int | None = None,
 ) -> tuple[PromptVersion, bool]:
@@ -83,7 +82,6 @@ def add_version(
     ``parent`` is the version it was written from (default: the newest), whose config holds where none is given. Call
     inside tenant(...). Raises BadPrompt.
     """
-    given = check_labels(labels or [])
     checked = check_content(prompt.type, content)
     # The prompt's row is the lock under which its versions are numbered.
     prompt = Prompt.objects.select_for_update().get(id=prompt.id)
@@ -94,11 +92,9 @@ def add_version(
     if len(note) > 500:
         raise BadPrompt("A note has at most 500 characters.")
     settings = check_config(config) if config is not None else (origin.config if origin else {})
-    version, made = _write_version(
+    return _write_version(
         prompt, checked, settings, at=at, actor=actor, note=note, parent=origin.number if origin else None
     )
-    set_labels(version=version, labels=given, at=at, actor=actor)
-    return version, made
 
 
 def _write_version(

@@ -13,9 +13,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apps.library import selectors
-from apps.library.domain.prompts import LONGEST, BadPrompt, as_text, diff, variables
+from apps.library.domain.prompts import LONGEST, PROTECTED_LABEL, BadPrompt, as_text, diff, variables
 from apps.library.models import Prompt, PromptVersion
 from apps.library.services import prompts as services
+from apps.library.services.labelling import label_by_hand
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 
@@ -101,11 +102,14 @@ def label(request: HttpRequest, access: Access, name: str, number: int) -> HttpR
     if version is None:
         raise Http404("There is no such version.")
     try:
-        services.set_labels(
-            version=version, labels=[request.POST.get("label", "production")], at=access.now, actor=access.actor
+        waiting = label_by_hand(
+            version=version, labels=[request.POST.get("label", PROTECTED_LABEL)], at=access.now, actor=access.actor
         )
     except BadPrompt as error:
         messages.error(request, str(error))
+    else:
+        if waiting:
+            messages.info(request, "Asked for: it moves when a second person puts the same version into production.")
     return redirect("prompt", name=name)
 
 
