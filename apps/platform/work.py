@@ -28,7 +28,7 @@ from kombu.exceptions import OperationalError
 from apps.platform import clock
 from apps.platform.models import WorkItem
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=20)
 MAX_ATTEMPTS = 5
 # Seconds a piece may take. Kinds of one queue take turns with one another only as far as their limits allow it.
 TIME_LIMIT = 600

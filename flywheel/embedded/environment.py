@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,10 +34,14 @@ class Environment:
     _lock: list[int] = field(default_factory=list)
 
     def restart_dead(self) -> None:
-        """Start again whichever of our services has died."""
+        """Start again whichever of our services has died; one that cannot start now is tried again the next time."""
         for service in (self.postgres, self.valkey):
             if service is not None and service.process is not None and service.process.poll() is not None:
-                service.start()
+                try:
+                    service.start()
+                except (TimeoutError, RuntimeError, OSError) as error:
+                    # A full disk, say. Whoever makes room finds everything else still running.
+                    print(f"flywheel: {error}\ntrying again …", file=sys.stderr)
 
 
 def load_secrets(data_dir: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Free ports on loopback."""
 
 import socket
+from pathlib import Path
 
 
 def free_port(preferred: int = 0) -> int:
@@ -21,3 +22,16 @@ def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def recall_port(path: Path) -> int:
+    """Return the port written there, or 0."""
+    return int(path.read_text()) if path.exists() else 0
+
+
+def note_port(path: Path, port: int) -> None:
+    """Write the port down, whole or not at all: the disk may be full."""
+    if recall_port(path) != port:
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_text(str(port))
+        unfinished.replace(path)

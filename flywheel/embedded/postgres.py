@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from flywheel.embedded import account as accounts
-from flywheel.embedded.ports import free_port, is_listening
+from flywheel.embedded.ports import free_port, is_listening, note_port, recall_port
 from flywheel.embedded.process import die_with_parent
 
 # After kill -9 the kernel may still hold the old shared memory, and recovery takes its time.
@@ -61,7 +61,7 @@ class Postgres:
         self.log_path = data_dir / "logs" / "postgres.log"
         self.passwords = passwords
         self.port_file = data_dir / "postgres.port"
-        self.port = int(self.port_file.read_text()) if self.port_file.exists() else 0
+        self.port = recall_port(self.port_file)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -74,7 +74,7 @@ class Postgres:
         deadline = time.monotonic() + START_PATIENCE_S
         while True:
             self.port = free_port(self.port)
-            self.port_file.write_text(str(self.port))
+            note_port(self.port_file, self.port)
             if self._launch(deadline):
                 break
             if time.monotonic() > deadline:
@@ -140,7 +140,11 @@ class Postgres:
     def _launch(self, deadline: float) -> bool:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [str(self.binaries / "bin" / "postgres"), "-D", str(self.cluster), "-p", str(self.port)],
+                [
+                    str(self.binaries / "bin" / "postgres"), "-D", str(self.cluster), "-p", str(self.port),
+                    # A statement that fails holds what people said; the error alone goes to the log.
+                    "-c", "log_min_error_statement=panic",
+                ],
                 cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=die_with_parent, **self.account.options,
             )  # fmt: skip

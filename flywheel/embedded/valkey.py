@@ -9,7 +9,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from flywheel.embedded.ports import free_port, is_listening
+from flywheel.embedded.ports import free_port, is_listening, note_port, recall_port
 from flywheel.embedded.process import die_with_parent
 
 
@@ -36,7 +36,7 @@ class Valkey:
         self.log_path = data_dir / "logs" / "valkey.log"
         self.password = password
         self.port_file = data_dir / "valkey.port"
-        self.port = int(self.port_file.read_text()) if self.port_file.exists() else 0
+        self.port = recall_port(self.port_file)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -44,7 +44,7 @@ class Valkey:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self.port = free_port(self.port)
-        self.port_file.write_text(str(self.port))
+        note_port(self.port_file, self.port)
         # The password goes through standard input, so that no process list shows it.
         configuration = (
             f"port {self.port}\nbind 127.0.0.1\ndir {self.directory}\nrequirepass {self.password}\n"
