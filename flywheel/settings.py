@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "apps.organizations",
     "apps.ingestion",
     "apps.evaluations",
+    "apps.insights",
     "apps.library",
     "apps.experiments",
     "apps.improvements",

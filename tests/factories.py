@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,8 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.test import Client
 
+from apps.evaluations.domain.registry import REGISTRY
+from apps.evaluations.selectors import Filters
 from apps.evaluations.services import assessing
 from apps.experiments.domain.plans import Plan, VariantPlan
 from apps.experiments.models import Experiment
@@ -21,6 +23,12 @@ from apps.experiments.services import planning
 from apps.improvements.models import Improvement
 from apps.improvements.services import proposing
 from apps.ingestion.services import storing
+from apps.insights.domain.evidence import Found
+from apps.insights.domain.signals import Figures, Period, Signal
+from apps.insights.models import Insight
+from apps.insights.selectors.evidence import choose_evidence
+from apps.insights.selectors.looking import Look
+from apps.insights.services import stories
 from apps.library import selectors as library
 from apps.library.services import prompts
 from apps.organizations import services
@@ -28,6 +36,11 @@ from apps.organizations.models import Application, Organization
 
 AT = datetime(2026, 11, 2, 12, tzinfo=UTC)
 _numbers = itertools.count(1)
+ESCALATIONS = Signal(
+    kind="threshold", key="escalation_rate", metric="escalation_rate", severity="medium",
+    title="Escalation rate is above 20%",
+    figures=Figures(0.23, "fraction", 10_000, interval=(0.222, 0.238), limit=0.2), rows={"escalated": "true"},
+)  # fmt: skip
 
 
 def make_organization(slug: str = "", **changes: object) -> Organization:
@@ -101,6 +114,14 @@ def make_experiment(prompt: str, **changes: Any) -> Experiment:
         **{"metric": "escalation_rate", "direction": "decrease", "planned_n": 2_000, "min_days": 7.0} | changes,
     )
     return planning.create_experiment(prompt=found, name="brief", plan=plan, at=AT, actor="test")
+
+
+def make_insight(application: Application, signal: Signal = ESCALATIONS, at: datetime = AT) -> Insight:
+    """Return what a look at the week before ``at`` found. Call inside tenant(...)."""
+    period = Period(at - timedelta(days=7), at)
+    filters = Filters(application_id=application.id, since=period.since, until=period.until)
+    seen = Look(200, (Found(signal, choose_evidence(signal, filters)),), (), thresholds=frozenset(REGISTRY))
+    return stories.record_look(application=application, period=period, look=seen, at=at).seen[0]
 
 
 def make_improvement(prompt: str, application: Application) -> Improvement:

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.experiments.models import Experiment
+from apps.insights.models import Insight
 from apps.library.models import Prompt
 from apps.organizations.models import Application
 from apps.platform.tenancy import TenantModel
@@ -39,7 +40,9 @@ class Improvement(TenantModel):
     key = models.CharField(max_length=100)
     title = models.CharField(max_length=200)
     why = models.TextField()
-    # What was found: triggers, metrics with value, n and interval, evidence.
+    # What it answers; None for what a person proposes out of their own head.
+    insight = models.ForeignKey(Insight, on_delete=models.CASCADE, null=True, related_name="+", db_constraint=False)
+    # What was found, as it was then: triggers, metrics with value, insights with n and interval, evidence.
     finding = models.JSONField(default=dict)
     expect = models.TextField(default="")
     sections = models.JSONField(default=list)
@@ -71,6 +74,11 @@ class Improvement(TenantModel):
                 fields=["organization", "application", "key"],
                 condition=Q(state__in=["proposed", "approved", "running"]),
                 name="a_pattern_has_one_open_proposal",
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "insight", "key", "prompt"],
+                condition=Q(insight__isnull=False),
+                name="a_bundle_answers_an_insight_once_a_prompt",
             ),
         ]
         indexes = [

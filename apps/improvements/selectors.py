@@ -12,7 +12,7 @@ from apps.library.models import Prompt, PromptVersion
 
 def find_improvement(public_id: str) -> Improvement | None:
     """Return the improvement of this id, with what it is about."""
-    rows = Improvement.objects.select_related("application", "prompt", "experiment")
+    rows = Improvement.objects.select_related("application", "prompt", "experiment", "insight")
     return rows.filter(public_id=public_id).first()
 
 
@@ -20,7 +20,7 @@ def list_improvements(
     *, before: int | None, limit: int, application_id: int | None = None, state: str = ""
 ) -> list[Improvement]:
     """Return a page, newest first."""
-    rows = Improvement.objects.select_related("application", "prompt", "experiment")
+    rows = Improvement.objects.select_related("application", "prompt", "experiment", "insight")
     if application_id is not None:
         rows = rows.filter(application_id=application_id)
     if state:
@@ -55,9 +55,11 @@ def diff_of(improvement: Improvement) -> list[tuple[str, str]]:
 
 def lineage_of(improvement: Improvement) -> list[dict[str, Any]]:
     """Return the improvement's life, first first: found, proposed, approved, started, decided."""
+    insight = improvement.insight
     told: list[dict[str, Any]] = [
         {
-            "step": "found", "at": improvement.proposed_at, "by": improvement.cycle_id or improvement.proposed_by,
+            "step": "found", "at": insight.opened_at if insight else improvement.proposed_at,
+            "by": insight.public_id if insight else improvement.cycle_id or improvement.proposed_by,
             "what": improvement.why,
         },
         {
@@ -79,6 +81,12 @@ def lineage_of(improvement: Improvement) -> list[dict[str, Any]]:
             {"step": improvement.state, "at": improvement.ended_at, "by": "flywheel", "what": improvement.reason}
         )
     return told
+
+
+def answers_to(insight_id: int) -> list[Improvement]:
+    """Return what was proposed against an insight, newest first."""
+    rows = Improvement.objects.select_related("application", "prompt", "experiment").filter(insight_id=insight_id)
+    return list(rows.order_by("-id")[:50])
 
 
 def prompt_for(topic: str) -> Prompt | None:

@@ -13,23 +13,26 @@ from apps.evaluations.domain.compared import EVERY_METRIC
 from apps.evaluations.domain.expressions import parse
 from apps.experiments import serving
 from apps.experiments.models import Experiment
-from apps.improvements.domain.triggers import Trigger
+from apps.improvements.domain.triggers import Showing, Trigger
 from apps.improvements.models import Improvement
 from apps.improvements.services import lifecycle
 from apps.improvements.services.proposing import Proposals, Rules, propose
+from apps.insights.domain.evidence import Found
+from apps.insights.domain.signals import Period
+from apps.insights.models import Insight
+from apps.insights.selectors.looking import Look
+from apps.insights.services.stories import record_look
 from apps.library.selectors import serving_prompts
 from apps.library.services import prompts
 from apps.organizations.models import Application, Organization
 from apps.platform.tenancy import tenant
 from tests.factories import AT, make_application, make_key, make_organization
+from tests.factories import ESCALATIONS as ESCALATED
 
 pytestmark = pytest.mark.django_db
 ESCALATIONS = {"escalation_rate": 0.23}
-FINDING = {
-    "kind": "threshold", "key": "escalation_rate", "metric": "escalation_rate", "severity": "medium",
-    "title": "Escalation rate is above 20%", "value": 0.23, "n": 10_000, "interval": [0.222, 0.238],
-    "evidence": ["s-1", "s-2"],
-}  # fmt: skip
+PERIOD = Period(AT - timedelta(days=7), AT)
+FOUND = Found(ESCALATED, ())
 
 
 class World:
@@ -38,6 +41,7 @@ class World:
     def __init__(self) -> None:
         self.organization: Organization = make_organization(sandbox=True, clock_at=AT)
         self.application: Application = make_application(self.organization)
+        self.period = PERIOD
         self.headers = {"Authorization": f"Bearer {make_key(self.organization, 'experiments', 'prompts')}"}
         with tenant(self.organization.id):
             for name, tags in (("support", []), ("offer", ["offers"])):
@@ -51,9 +55,18 @@ class World:
         at = rules.pop("at", AT)
         with tenant(self.organization.id):
             return propose(
-                application=self.application, rules=Rules(triggers, **rules), values=values or ESCALATIONS,
-                findings=[FINDING], at=at, cycle_id="c_1",
+                application=self.application, rules=Rules(triggers, **rules),
+                showing=Showing(self.period, values or ESCALATIONS), at=at, cycle_id="c_1",
             )  # fmt: skip
+
+    def find(self, *found: Found) -> list[Insight]:
+        """Look at the period: these were found, and nothing else that could be judged."""
+        judged = frozenset({("threshold", "escalation_rate")})
+        seen = Look(200, found, (), judged=judged, thresholds=frozenset({"escalation_rate"}))
+        with tenant(self.organization.id):
+            return list(
+                record_look(application=self.application, period=self.period, look=seen, at=AT, cycle_id="c_1").seen
+            )
 
     def post(self, path: str, body: Any = None, status: int = 200) -> Any:
         answer = Client().post(
@@ -73,7 +86,8 @@ def world() -> Iterator[World]:
     serving.pictures.forget()
 
 
-def test_a_fired_trigger_becomes_a_proposal_with_its_evidence_and_its_difference(world: World) -> None:
+def test_a_fired_trigger_becomes_a_proposal_with_its_insight_and_its_difference(world: World) -> None:
+    (insight,) = world.find(FOUND)
     (made,) = world.propose("escalation_rate > 20%", "upsell_rate < 20%").made
 
     told = world.get(f"/{made.public_id}")
@@ -81,14 +95,17 @@ def test_a_fired_trigger_becomes_a_proposal_with_its_evidence_and_its_difference
         "clear-answers", "proposed", "manual_review", "support",
     )  # fmt: skip
     assert told["why"] == "escalation_rate > 20%: escalation rate is 0.23"
-    assert told["finding"]["evidence"] == ["s-1", "s-2"]
+    assert told["insight"] == insight.public_id
+    assert [(each["id"], each["n"]) for each in told["finding"]["insights"]] == [(insight.public_id, 10_000)]
     assert (told["base_version"], told["version"]) == (1, 2)
     added = [line for line in told["diff"] if line.startswith("+") and line != "+"]
     assert [line[:20] for line in added] == [
         "+When something has ", "+Before you answer a", "+Write every reply i",
     ]  # fmt: skip
     assert (told["backtest"], told["probes"]["status"]) == (None, "not replayable")
-    assert [each["step"] for each in told["lineage"]] == ["found", "proposed"]
+    assert [(each["step"], each["by"]) for each in told["lineage"]] == [
+        ("found", insight.public_id), ("proposed", "flywheel"),
+    ]  # fmt: skip
 
 
 def test_an_offers_bundle_goes_to_the_prompt_tagged_offers(world: World) -> None:
@@ -96,14 +113,41 @@ def test_an_offers_bundle_goes_to_the_prompt_tagged_offers(world: World) -> None
     assert made.prompt.name == "offer"
 
 
-def test_one_proposal_is_open_a_pattern_and_none_again_while_it_cools_down(world: World) -> None:
+def test_a_trigger_that_nothing_tells_of_is_a_story_of_its_own_and_ends_when_it_no_longer_fires(world: World) -> None:
+    (made,) = world.propose("successful_attacks > 0", values={"successful_attacks": 9}).made
+    with tenant(world.organization.id):
+        story = Insight.objects.get()
+    assert made.insight == story
+    assert (story.kind, story.key, story.severity, story.statement) == (
+        "threshold", "trigger: successful_attacks > 0", "critical",
+        "Successful attacks is 9: the trigger successful_attacks > 0 fires",
+    )  # fmt: skip
+
+    world.find()
+    world.propose("successful_attacks > 0", values={"successful_attacks": None})
+    with tenant(world.organization.id):
+        assert Insight.objects.get().state == "open"
+    world.propose("successful_attacks > 0", values={"successful_attacks": 0})
+    with tenant(world.organization.id):
+        assert Insight.objects.get().state == "resolved"
+
+
+def test_one_answer_is_given_to_an_insight_and_none_to_the_next_while_it_cools_down(world: World) -> None:
+    world.find(FOUND)
     (made,) = world.propose("escalation_rate > 20%").made
     assert world.propose("escalation_rate > 20%").passed_over == (f"clear-answers: {made.public_id} is proposed",)
 
     world.post(f"/{made.public_id}/reject", {"reason": "not now"})
     (refusal,) = world.propose("escalation_rate > 20%", at=AT + timedelta(days=6)).passed_over
     assert refusal == f"clear-answers: cooling down until 2026-11-09 after {made.public_id} (rejected)"
-    assert len(world.propose("escalation_rate > 20%", at=AT + timedelta(days=8)).made) == 1
+    (refusal,) = world.propose("escalation_rate > 20%", at=AT + timedelta(days=8)).passed_over
+    assert refusal.startswith(f"clear-answers: {made.public_id} (rejected) was its answer to n_")
+
+    world.period = Period(AT, AT + timedelta(days=7))
+    world.find()
+    world.period = Period(AT + timedelta(days=7), AT + timedelta(days=14))
+    world.find(FOUND)
+    assert len(world.propose("escalation_rate > 20%", at=AT + timedelta(days=14)).made) == 1
 
 
 def test_a_prompt_that_says_it_already_is_left_alone(world: World) -> None:

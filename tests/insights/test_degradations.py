@@ -11,7 +11,7 @@ from apps.evaluations.domain.facts import Fact
 from apps.evaluations.domain.tally import tally
 from apps.evaluations.models import DailyRollup
 from apps.insights.domain.signals import Period
-from apps.insights.selectors import look
+from apps.insights.selectors.looking import look
 from apps.organizations.models import Application, Organization
 from apps.platform.tenancy import tenant
 from tests.factories import make_application, make_organization

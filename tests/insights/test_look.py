@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.demo.production import simulate_week
 from apps.evaluations.models import ConversationFact
 from apps.insights.domain.signals import Period
-from apps.insights.selectors import Look, look
+from apps.insights.selectors.looking import Look, look
 from apps.organizations.models import Organization
 from apps.platform.tenancy import tenant
 from tests.factories import make_application, make_organization

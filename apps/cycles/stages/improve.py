@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from apps.cycles.selectors import figures_of
 from apps.cycles.stages.values import Did, Outcome, Turn
 from apps.evaluations.domain.compared import compare_all
-from apps.evaluations.domain.registry import read_all
-from apps.evaluations.selectors import Filters, read_metrics
-from apps.improvements.domain.triggers import Trigger, default_triggers
+from apps.evaluations.domain.registry import REGISTRY, read_all
+from apps.evaluations.selectors import Filters, read_metrics, read_tally
+from apps.improvements.domain.triggers import Showing, Trigger, default_triggers
 from apps.improvements.services.proposing import Rules, propose
+from apps.insights.domain.measured import Measured
+from apps.insights.domain.signals import Period
 
 
 def run(turn: Turn) -> Outcome:
@@ -16,10 +17,6 @@ def run(turn: Turn) -> Outcome:
     improve = turn.configuration.improve
     filters = Filters(application_id=turn.application.id, since=turn.since, until=turn.until)
     before = filters.between(turn.since - (turn.until - turn.since), turn.since)
-    currency = turn.organization.currency
-    values = compare_all(
-        read_all(read_metrics(filters, currency=currency)), read_all(read_metrics(before, currency=currency))
-    )
     triggers = tuple(Trigger(each.text, each.expression) for each in improve.triggers) or default_triggers()
     proposals = propose(
         application=turn.application,
@@ -27,8 +24,7 @@ def run(turn: Turn) -> Outcome:
             triggers, improve.auto_fix, improve.manual_review, improve.cooldown_days,
             turn.configuration.deploy.rollout_percent,
         ),
-        values=values,
-        findings=figures_of(turn.cycle_id, "insights").get("findings", ()),
+        showing=_show(turn, filters, before),
         at=turn.at,
         cycle_id=turn.cycle_id,
     )  # fmt: skip
@@ -45,4 +41,18 @@ def run(turn: Turn) -> Outcome:
             ],
             "passed_over": list(proposals.passed_over),
         },
+    )
+
+
+def _show(turn: Turn, filters: Filters, before: Filters) -> Showing:
+    """Return what conditions may read of the period: every metric, with its n and interval."""
+    currency = turn.organization.currency
+    metrics = read_metrics(filters, currency=currency)
+    now = Measured(read_tally(filters), metrics, read_all(metrics))
+    intervals = {key: now.interval(key) for key in REGISTRY}
+    return Showing(
+        period=Period(turn.since, turn.until),
+        values=compare_all(now.values, read_all(read_metrics(before, currency=currency))),
+        n={key: now.n(key) for key in REGISTRY},
+        intervals={key: interval for key, interval in intervals.items() if interval is not None},
     )

@@ -14,6 +14,7 @@ from apps.experiments.domain.measures import MEASURES
 from apps.improvements import selectors
 from apps.improvements.models import Improvement
 from apps.improvements.services import lifecycle, proposing
+from apps.insights.selectors.insights import find_insight
 from apps.library import selectors as library
 from apps.organizations.api.views import OrganizationView
 from apps.platform import clock
@@ -67,11 +68,15 @@ class ImprovementsView(OrganizationView):
         metric, guardrails = _text(body, "metric"), body.get("guardrails", [])
         if metric not in MEASURES or not isinstance(guardrails, list) or not set(map(str, guardrails)) <= set(MEASURES):
             raise Problem(422, "bad_improvement", f"metric and guardrails are among {', '.join(sorted(MEASURES))}.")
+        named = _text(body, "insight")
+        insight = self.own(find_insight(named), "insight") if named else None
+        if insight is not None and insight.application_id != application.id:
+            raise Problem(422, "bad_improvement", "insight is one of another application.")
         try:
             made = proposing.propose_by_hand(
                 application=application, version=version, metric=metric, guardrails=guardrails,
                 title=(_text(body, "title") or f"{version.prompt.name} version {number}")[:200], why=_text(body, "why"),
-                at=clock.now(self.principal.organization), actor=self.principal.name,
+                insight=insight, at=clock.now(self.principal.organization), actor=self.principal.name,
             )  # fmt: skip
         except ValueError as error:
             raise Problem(409, "nothing_to_improve", str(error)) from error
@@ -163,6 +168,7 @@ def show(improvement: Improvement) -> dict[str, Any]:
         "version": improvement.version,
         "sections": improvement.sections,
         "judged_by": improvement.judged_by,
+        "insight": improvement.insight.public_id if improvement.insight else None,
         "experiment": improvement.experiment.public_id if improvement.experiment else None,
         "outcome": improvement.outcome,
         "cycle": improvement.cycle_id or None,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from apps.evaluations.domain.compared import COMPARED
 from apps.evaluations.domain.expressions import Expression, evaluate, metrics_in, parse
 from apps.evaluations.domain.registry import REGISTRY
 from apps.improvements.domain.playbook import Bundle, Playbook
+from apps.insights.domain.measured import weight_of
+from apps.insights.domain.signals import Figures, Period, Severity, Signal
 
 Policy = Literal["auto_fix", "manual_review"]
 # What proposes where a configuration names no trigger of its own.
@@ -24,6 +27,16 @@ class Trigger:
 
     text: str
     expression: Expression
+
+
+@dataclass(frozen=True)
+class Showing:
+    """What a period shows of every metric a condition may read; n and 95 % interval where there is one."""
+
+    period: Period
+    values: Mapping[str, float | None]
+    n: Mapping[str, int] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,44 @@ def default_triggers() -> tuple[Trigger, ...]:
 def fired(triggers: Sequence[Trigger], values: Mapping[str, float | None]) -> list[Trigger]:
     """Return the triggers whose condition holds. One that cannot be known does not fire."""
     return [trigger for trigger in triggers if evaluate(trigger.expression, values) is True]
+
+
+def unknown(triggers: Sequence[Trigger], values: Mapping[str, float | None]) -> list[Trigger]:
+    """Return the triggers of which too little is known to say whether they hold."""
+    return [trigger for trigger in triggers if evaluate(trigger.expression, values) is None]
+
+
+def tell(trigger: Trigger, key: str, showing: Showing) -> Signal:
+    """Return a fired trigger as a signal: the threshold its organization drew, and what stands on its other side."""
+    metrics = [name for name in sorted(metrics_in(trigger.expression)) if showing.values.get(name) is not None]
+    first = metrics[0]
+    metric = REGISTRY.get(COMPARED[first].of if first in COMPARED else first)
+    unit = metric.unit if metric is not None else ""
+    said = ", ".join(f"{name.replace('_', ' ')} is {_write(showing.values[name], unit)}" for name in metrics)
+    return Signal(
+        kind="threshold",
+        key=key,
+        metric=first,
+        severity=_severity(metric.key if metric is not None else ""),
+        title=f"{said[0].upper()}{said[1:]}: the trigger {trigger.text} fires",
+        figures=Figures(
+            value=showing.values[first],
+            unit=unit,
+            n=showing.n.get(first, 0),
+            interval=showing.intervals.get(first),
+            detail={"trigger": trigger.text, "values": {name: showing.values[name] for name in metrics}},
+        ),
+        rows=dict(metric.rows) if metric is not None else {},
+    )
+
+
+def _severity(metric: str) -> Severity:
+    return weight_of(metric) if metric else "high"
+
+
+def _write(value: float | None, unit: str) -> str:
+    assert value is not None
+    return f"{value:.1%}" if unit == "fraction" else f"{value:.4g}"
 
 
 def ask_playbook(triggers: Sequence[Trigger], book: Playbook) -> list[Asked]:

@@ -10,14 +10,18 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from apps.improvements.domain.playbook import Bundle, add_sections, missing_sections, playbook
-from apps.improvements.domain.triggers import Asked, Trigger, ask_playbook, fired, policy_of
+from apps.improvements.domain.triggers import Asked, Showing, Trigger, ask_playbook, fired, policy_of
 from apps.improvements.models import Improvement
 from apps.improvements.selectors import prompt_for
+from apps.improvements.services.asking import insights_of_triggers, speaking_of
+from apps.insights.models import Insight
+from apps.insights.selectors.insights import evidence_by_insight
 from apps.library import selectors as library
 from apps.library.models import Prompt, PromptVersion
 from apps.library.services.prompts import add_version
 from apps.organizations.models import Application
 from apps.organizations.services import record_audit
+from apps.platform import outbox
 from apps.platform.identifiers import new_identifier
 
 WHEEL = "flywheel"
@@ -52,27 +56,34 @@ def propose(
     *,
     application: Application,
     rules: Rules,
-    values: Mapping[str, float | None],
-    findings: Sequence[Mapping[str, Any]],
+    showing: Showing,
     at: datetime,
     cycle_id: str = "",
 ) -> Proposals:
     """Propose what the playbook has for every trigger that fires. Call inside tenant(...).
 
-    One open proposal a pattern; none again within the cooldown after the last one ended. ``findings`` are those of the
-    insights stage: their figures and evidence go with the proposal.
+    Each proposal answers an insight: the one that tells of what the trigger asks about, or the trigger's own. One open
+    proposal a pattern, none again within the cooldown after the last one ended, and never the same answer to the same
+    insight twice.
     """
-    firing = fired(rules.triggers, values)
+    firing = fired(rules.triggers, showing.values)
+    insights = insights_of_triggers(
+        application=application, triggers=rules.triggers, firing=firing, showing=showing, at=at, cycle_id=cycle_id
+    )
     made, passed_over = [], []
     for asked in ask_playbook(firing, playbook()):
-        refusal = _refusal(application, asked.bundle.key, rules.cooldown_days, at)
+        about = speaking_of(asked, insights)
         prompt = prompt_for(asked.bundle.topic)
         if prompt is None:
-            refusal = refusal or "no prompt of the library carries the label production"
+            refusal: str | None = "no prompt of the library carries the label production"
+        else:
+            refusal = _refusal(application, asked.bundle.key, rules.cooldown_days, at) or _answered(
+                about[0], asked.bundle.key, prompt
+            )
         if refusal is not None or prompt is None:
             passed_over.append(f"{asked.bundle.key}: {refusal}")
             continue
-        found = _draft(application, prompt, asked, rules, values, findings, at, cycle_id)
+        found = _draft(application, prompt, asked, rules, showing.values, about, at, cycle_id)
         if isinstance(found, str):
             passed_over.append(f"{asked.bundle.key}: {found}")
         else:
@@ -91,6 +102,7 @@ def propose_by_hand(
     actor: str,
     guardrails: Sequence[str] = (),
     first_percent: float = 50.0,
+    insight: Insight | None = None,
 ) -> Improvement:
     """Propose a version that a person wrote. Call inside tenant(...). Raises ValueError where there is none to."""
     standing = library.labelled_version(version.prompt, "production")
@@ -104,6 +116,7 @@ def propose_by_hand(
     made = _write(
         application=application, prompt=version.prompt, key=f"{version.prompt.name}@{version.number}", title=title,
         why=why, base_version=standing.number, version=version.number, judged_by=judged_by, at=at, proposed_by=actor,
+        insight=insight, finding=_finding(None, {}, [insight]) if insight is not None else {},
     )  # fmt: skip
     if made is None:
         raise ValueError(f"version {version.number} is proposed already")
@@ -133,7 +146,7 @@ def _draft(
     asked: Asked,
     rules: Rules,
     values: Mapping[str, float | None],
-    findings: Sequence[Mapping[str, Any]],
+    about: Sequence[Insight],
     at: datetime,
     cycle_id: str,
 ) -> Improvement | str:
@@ -149,7 +162,8 @@ def _draft(
     )  # fmt: skip
     made = _write(
         application=application, prompt=prompt, key=bundle.key, title=bundle.title, why=_why(asked, values),
-        finding=_finding(asked, values, findings), expect=bundle.expect, sections=missing, path=bundle.path,
+        insight=about[0], finding=_finding(asked, values, about), expect=bundle.expect, sections=missing,
+        path=bundle.path,
         policy=policy_of(asked, auto_fix=rules.auto_fix, manual_review=rules.manual_review, values=values),
         base_version=standing.number, version=version.number, judged_by=_judged_by(bundle, rules), at=at,
         proposed_by=WHEEL, cycle_id=cycle_id,
@@ -171,6 +185,15 @@ def _write(*, application: Application, at: datetime, proposed_by: str, **values
         organization_id=application.organization_id, at=at, actor=proposed_by, action="improvement.proposed",
         subject=made.public_id, application=application.slug, key=made.key,
     )  # fmt: skip
+    outbox.emit(
+        "improvement.proposed", key=made.public_id, at=at, summary=f"Proposed: {made.title}. {made.why}",
+        path=f"/improvements/{made.public_id}/",
+        payload={
+            "improvement": made.public_id, "application": application.slug, "key": made.key, "policy": made.policy,
+            "insight": made.insight.public_id if made.insight else None, "prompt": made.prompt.name,
+            "version": made.version, "proposed_by": proposed_by,
+        },
+    )  # fmt: skip
     return made
 
 
@@ -184,6 +207,11 @@ def _refusal(application: Application, key: str, cooldown_days: int, at: datetim
     return f"cooling down until {until:%Y-%m-%d} after {last.public_id} ({last.state})" if at < until else None
 
 
+def _answered(insight: Insight, key: str, prompt: Prompt) -> str | None:
+    last = Improvement.objects.filter(insight=insight, key=key, prompt=prompt).first()
+    return f"{last.public_id} ({last.state}) was its answer to {insight.public_id}, which goes on" if last else None
+
+
 def _why(asked: Asked, values: Mapping[str, float | None]) -> str:
     said = ", ".join(
         f"{metric.replace('_', ' ')} is {values[metric]:.4g}" for metric in asked.metrics if _known(values, metric)
@@ -195,18 +223,22 @@ def _known(values: Mapping[str, float | None], metric: str) -> bool:
     return values.get(metric) is not None
 
 
-def _finding(asked: Asked, values: Mapping[str, float | None], findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    about = [each for each in findings if each["metric"] in asked.bundle.answers or each["key"] in asked.bundle.answers]
-    evidence = dict.fromkeys(session for each in about for session in each["evidence"])
+def _finding(asked: Asked | None, values: Mapping[str, float | None], about: Sequence[Insight]) -> dict[str, Any]:
+    """Return what the proposal rests on, as it is now: insights go on, and their evidence goes with conversations."""
+    evidence = evidence_by_insight(about, each=_MOST_EVIDENCE)
     return {
-        "triggers": list(asked.triggers),
-        "values": {metric: values.get(metric) for metric in asked.metrics},
+        "triggers": list(asked.triggers) if asked else [],
+        "values": {metric: values.get(metric) for metric in asked.metrics} if asked else {},
         "insights": [
-            {name: each[name] for name in ("kind", "key", "metric", "severity", "title", "value", "n", "interval")}
+            {
+                "id": each.public_id, "kind": each.kind, "key": each.key, "metric": each.metric,
+                "severity": each.severity, "title": each.statement, "value": each.figures["value"],
+                "n": each.figures["n"], "interval": each.figures["interval"],
+            }
             for each in about
         ],
-        "evidence": list(evidence)[:_MOST_EVIDENCE],
-    }
+        "evidence": list(dict.fromkeys(session for each in about for session in evidence[each.id]))[:_MOST_EVIDENCE],
+    }  # fmt: skip
 
 
 def _judged_by(bundle: Bundle, rules: Rules) -> dict[str, Any]:

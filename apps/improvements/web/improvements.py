@@ -66,6 +66,7 @@ def improvement(request: HttpRequest, access: Access, improvement_id: str) -> Ht
             {
                 "title": each["title"], "severity": each["severity"], "n": each["n"],
                 "value": written(each["value"], each["metric"]),
+                "url": reverse("insight", args=[each["id"]]) if "id" in each else None,
             }
             for each in found.finding.get("insights", ())
         ],

@@ -61,6 +61,17 @@ _SERIES: Mapping[str, tuple[str, str, Callable[[Tally], tuple[int, int]], Mappin
 }  # fmt: skip
 
 
+def judged(days: Mapping[date, Tally], *, since: date, until: date) -> frozenset[str]:
+    """Return the series whose days in [since, until) could be compared with enough days before them."""
+    if not days or (until - min(days)).days <= FEWEST_DAYS:
+        return frozenset()
+    return frozenset(
+        key
+        for key, (_, _, read, _) in _SERIES.items()
+        if any(_is_usable(Day(day, *read(tally))) for day, tally in days.items() if since <= day < until)
+    )
+
+
 def find_anomalies(days: Mapping[date, Tally], *, since: date, until: date) -> list[Signal]:
     """Return a signal for each series with days in [since, until) that are far out; the furthest day speaks for it.
 

@@ -35,6 +35,11 @@ class Split:
     k0: int
     n0: int
 
+    @property
+    def key(self) -> str:
+        """Return the name of the driver this comparison may show."""
+        return f"{self.metric}:{self.dimension}:{self.level}"
+
 
 @dataclass(frozen=True)
 class Driver:
@@ -125,7 +130,7 @@ def _signal(driver: Driver, total: Tally, *, looked_at: int) -> Signal:
     what = {"upsell_rate": "confirmed upsells", "escalation_rate": "escalations"}[split.metric]
     return Signal(
         kind="driver",
-        key=f"{split.metric}:{split.dimension}:{split.level}",
+        key=split.key,
         metric=split.metric,
         severity="low" if _is_success(driver) else "medium",
         title=f"{name.capitalize()} {split.level} goes with {goes} {what}",

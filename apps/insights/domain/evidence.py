@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from apps.insights.domain.signals import Signal
+
 MOST_OF_ONE_USER, SHARE_OF_ONE_USER = 3, 0.01
 
 
@@ -20,6 +22,14 @@ class Candidate:
     conversation_id: int
     session_id: str
     user: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A signal and the conversations that stand for it, newest first, no user beyond their share."""
+
+    signal: Signal
+    evidence: tuple[Candidate, ...]
 
 
 def choose(candidates: Iterable[Candidate], *, limit: int, anonymous_are_one: bool = True) -> list[Candidate]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-Kind = Literal["threshold", "pattern", "trend", "driver", "forecast", "anomaly"]
-KINDS: tuple[Kind, ...] = ("threshold", "pattern", "trend", "driver", "forecast", "anomaly")
+Kind = Literal["threshold", "pattern", "trend", "driver", "anomaly", "degradation"]
+KINDS: tuple[Kind, ...] = ("threshold", "pattern", "trend", "driver", "anomaly", "degradation")
 Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 
@@ -54,7 +54,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Signal:
-    """One thing worth an insight. ``key`` names it for as long as it lasts: found again, it is the same finding.
+    """One thing worth an insight. ``kind`` and ``key`` name it as long as it lasts: found again, it is the same story.
 
     ``metric`` is the registry's metric it speaks of. ``rows`` are the filters of GET /conversations that list the
     conversations behind it; empty where no conversation is.
