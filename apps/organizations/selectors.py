@@ -20,6 +20,7 @@ from apps.organizations.models import (
     ModelSpending,
     Organization,
 )
+from apps.platform.models import WebhookDelivery, WebhookEndpoint
 
 
 @dataclass(frozen=True)
@@ -137,3 +138,27 @@ def list_audit(
     if action:
         rows = rows.filter(action=action)
     return list(rows.order_by("-id")[:limit])
+
+
+def list_endpoints() -> list[WebhookEndpoint]:
+    """Return the current organization's webhooks, newest first. Call inside tenant(...)."""
+    return list(WebhookEndpoint.objects.order_by("-id")[:100])
+
+
+def find_endpoint(public_id: str) -> WebhookEndpoint | None:
+    """Return the current organization's webhook of this id. Call inside tenant(...)."""
+    return WebhookEndpoint.objects.filter(public_id=public_id).first()
+
+
+def list_deliveries(endpoint: WebhookEndpoint, *, before: int | None, limit: int) -> list[WebhookDelivery]:
+    """Return a page of what was sent to an endpoint, newest first. Call inside tenant(...)."""
+    rows = WebhookDelivery.objects.select_related("event").filter(endpoint=endpoint)
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    return list(rows.order_by("-id")[:limit])
+
+
+def find_delivery(endpoint: WebhookEndpoint, event_id: str) -> WebhookDelivery | None:
+    """Return the delivery of an event to an endpoint. Call inside tenant(...)."""
+    rows = WebhookDelivery.objects.select_related("endpoint", "event")
+    return rows.filter(endpoint=endpoint, event__public_id=event_id).first()

@@ -16,7 +16,7 @@ from apps.cycles.selectors import configuration_of, newest_cycle
 from apps.cycles.stages.values import Turn, Waits
 from apps.organizations.models import Application, Organization
 from apps.organizations.services import record_audit
-from apps.platform import clock, work
+from apps.platform import clock, outbox, work
 from apps.platform.identifiers import new_identifier
 from apps.platform.tenancy import tenant
 
@@ -100,10 +100,26 @@ def retry_cycle(*, organization_id: int, cycle_id: str, at: datetime, actor: str
     return True
 
 
-def _end(organization: Organization, cycle_id: str, status: str) -> None:
-    Cycle.objects.filter(public_id=cycle_id, status=Cycle.Status.RUNNING).update(
-        status=status, finished_at=clock.now(organization)
-    )
+def _end(organization: Organization, cycle_id: str, status: Cycle.Status) -> None:
+    at = clock.now(organization)
+    running = Cycle.objects.filter(public_id=cycle_id, status=Cycle.Status.RUNNING)
+    if not running.update(status=status, finished_at=at):
+        return
+    cycle = Cycle.objects.select_related("application").get(public_id=cycle_id)
+    done = StageRun.objects.filter(cycle=cycle, status=StageRun.Status.DONE).order_by("id").values_list("stage", "did")
+    stages = dict(done)
+    if status == Cycle.Status.FINISHED:
+        kind, key, told = "cycle.finished", cycle_id, f"has turned: {stages.get('insights', 'every stage is done')}"
+    else:
+        # One that a person has tried again may fail again.
+        kind, key, told = "cycle.failed", f"{cycle_id} {at.isoformat()}", "stands still: a stage failed"
+    outbox.emit(
+        kind, key=key, at=at, summary=f"The wheel of {cycle.application.name} {told}", path=f"/cycles/{cycle_id}/",
+        payload={
+            "cycle": cycle_id, "application": cycle.application.slug, "since": cycle.since.isoformat(),
+            "until": cycle.until.isoformat(), "stages": stages,
+        },
+    )  # fmt: skip
 
 
 def _perform(organization: Organization, cycle_id: str, name: str, stage: Stage) -> bool:

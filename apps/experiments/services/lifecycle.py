@@ -18,7 +18,7 @@ from apps.library import selectors as library
 from apps.library.services.prompts import set_labels
 from apps.organizations.models import Organization
 from apps.organizations.services import record_audit
-from apps.platform import work
+from apps.platform import outbox, work
 from apps.platform.identifiers import new_identifier
 
 State = Experiment.State
@@ -325,6 +325,16 @@ def _end(
     Phase.objects.filter(experiment=experiment, ended_at=None).update(ended_at=at)
     experiment.ended_at, experiment.needs = at, ""
     _go(experiment, state, at=at, actor=actor, rule=rule, reason=reason, evidence=evidence)
+    outbox.emit(
+        "rollout.rolled_back" if state == State.ROLLED_BACK else "experiment.decided", key=experiment.public_id, at=at,
+        summary=f"{experiment.name}: {State(state).label.lower()}. {reason}".strip(),
+        path=f"/experiments/{experiment.public_id}/",
+        payload={
+            "experiment": experiment.public_id, "kind": experiment.kind, "name": experiment.name,
+            "prompt": experiment.prompt.name, "state": str(state), "reason": reason, "by": actor,
+            "winner": experiment.winner or None,
+        },
+    )  # fmt: skip
 
 
 def _go(

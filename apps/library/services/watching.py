@@ -13,7 +13,7 @@ from apps.library.services.backtesting import look_at_period
 from apps.library.services.guardrails import WATCH_EVERY, deactivate
 from apps.organizations.models import Organization
 from apps.organizations.services import record_audit
-from apps.platform import clock, work
+from apps.platform import clock, outbox, work
 from apps.platform.tenancy import tenant
 
 WATCHER = "flywheel"
@@ -45,6 +45,14 @@ def watch(*, organization_id: int, activation_id: int) -> None:
         record_audit(
             organization_id=organization_id, at=at, actor=WATCHER, action="guardrail.switched_off",
             subject=str(activation.guardrail), reason=reason,
+        )  # fmt: skip
+        outbox.emit(
+            "guardrail.switched_off", key=str(activation.id), at=at,
+            summary=f"{activation.guardrail} switched itself off: {reason}",
+            payload={
+                "guardrail": activation.name, "version": activation.guardrail.version, "reason": reason,
+                "application": activation.application.slug if activation.application else None,
+            },
         )  # fmt: skip
     log.warning("guardrail.switched_off", organization=organization_id, guardrail=str(activation.guardrail))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from django.http import HttpRequest
@@ -111,6 +112,17 @@ class OrganizationView(APIView):
         return application
 
 
+def read_time(text: object, name: str) -> datetime:
+    """Return the moment a field of a body says. Raises a 422 problem for anything else."""
+    try:
+        moment = parse_datetime(text) if isinstance(text, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Problem(422, "bad_time", f"`{name}` must be an ISO 8601 time with its zone.")
+    return moment
+
+
 def _is_slug(text: str) -> bool:
     return 0 < len(text) <= 100 and all(c.isascii() and (c.isalnum() or c in "-_") for c in text)
 
@@ -156,13 +168,7 @@ class SandboxClockView(OrganizationView):
         organization = self.principal.organization
         if not organization.sandbox:
             raise Problem(404, "not_found", "Only a sandbox organization has a clock of its own.")
-        text = request.data.get("at") if isinstance(request.data, dict) else None
-        try:
-            to = parse_datetime(text) if isinstance(text, str) else None
-        except ValueError:
-            to = None
-        if to is None or to.tzinfo is None:
-            raise Problem(422, "bad_time", "`at` must be an ISO 8601 time with its zone.")
+        to = read_time(request.data.get("at") if isinstance(request.data, dict) else None, "at")
         try:
             moved = services.move_clock(
                 organization_id=organization.id, to=to, actor=self.principal.name, at=clock.wall()
