@@ -9,8 +9,9 @@ from apps.experiments.api import comparisons, experiments, serving
 from apps.improvements.api import library as shared
 from apps.improvements.api import views as improvements
 from apps.ingestion.api import views as ingestion
+from apps.insights.api import views as insights
 from apps.library.api import guarding, guardrails, prompts
-from apps.organizations.api import models
+from apps.organizations.api import models, webhooks
 from apps.organizations.api import views as organizations
 from flywheel.openapi import OpenApiView
 
@@ -30,6 +31,11 @@ urlpatterns = [
     path("evaluation-runs/<str:run_id>", runs.RunView.as_view()),
     path("evaluation-runs/<str:run_id>/cancel", runs.CancelRunView.as_view()),
     path("metrics", evaluations.MetricsView.as_view()),
+    path("insights", insights.InsightsView.as_view()),
+    path("insights/<str:insight_id>", insights.InsightView.as_view()),
+    path("insights/<str:insight_id>/acknowledge", insights.AcknowledgeView.as_view()),
+    path("insights/<str:insight_id>/assign", insights.AssignView.as_view()),
+    path("insights/<str:insight_id>/comments", insights.CommentsView.as_view()),
     path("prompts", prompts.PromptsView.as_view()),
     path("prompts/<str:name>", serving.PromptView.as_view()),
     path("prompts/<str:name>/versions", prompts.PromptVersionsView.as_view()),
@@ -70,5 +76,11 @@ urlpatterns = [
     path("cycles/config", cycles.CycleConfigView.as_view()),
     path("cycles/<str:cycle_id>", cycles.CycleView.as_view()),
     path("cycles/<str:cycle_id>/retry", cycles.RetryCycleView.as_view()),
+    path("webhooks", webhooks.WebhooksView.as_view()),
+    path("webhooks/<str:webhook_id>", webhooks.WebhookView.as_view()),
+    path("webhooks/<str:webhook_id>/rotate", webhooks.RotateWebhookView.as_view()),
+    path("webhooks/<str:webhook_id>/enable", webhooks.EnableWebhookView.as_view()),
+    path("webhooks/<str:webhook_id>/deliveries", webhooks.DeliveriesView.as_view()),
+    path("webhooks/<str:webhook_id>/replay", webhooks.ReplayView.as_view()),
     path("openapi.json", OpenApiView.as_view(), name="openapi"),
 ]

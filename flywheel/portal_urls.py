@@ -6,9 +6,11 @@ from apps.cycles.web import cycles, home, onboarding
 from apps.evaluations.web import conversations, dashboards, runs
 from apps.experiments.web import experiments
 from apps.improvements.web import improvements, shared
+from apps.improvements.web import insights as one_insight
 from apps.ingestion.web import views as captured
+from apps.insights.web import alerts, insights
 from apps.library.web import prompts
-from apps.organizations.web import models, people, tenants
+from apps.organizations.web import models, people, tenants, webhooks
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -26,6 +28,11 @@ urlpatterns = [
     path("runs/<str:run_id>/", runs.run, name="run"),
     path("runs/<str:run_id>/progress/", runs.progress, name="run_progress"),
     path("runs/<str:run_id>/cancel/", runs.cancel, name="cancel_run"),
+    path("insights/", insights.insight_list, name="insights"),
+    path("insights/<str:insight_id>/", one_insight.insight, name="insight"),
+    path("insights/<str:insight_id>/acknowledge/", insights.acknowledge, name="acknowledge_insight"),
+    path("insights/<str:insight_id>/assign/", insights.assign, name="assign_insight"),
+    path("insights/<str:insight_id>/comment/", insights.comment, name="comment_on_insight"),
     path("improvements/", improvements.improvement_list, name="improvements"),
     path("improvements/<str:improvement_id>/", improvements.improvement, name="improvement"),
     path("improvements/<str:improvement_id>/<slug:action>/", improvements.act, name="act_on_improvement"),
@@ -64,5 +71,13 @@ urlpatterns = [
     path("keys/", people.keys, name="keys"),
     path("keys/<slug:prefix>/rotate/", people.rotate_key, name="rotate_key"),
     path("keys/<slug:prefix>/revoke/", people.revoke_key, name="revoke_key"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/others/", alerts.subscribe_others, name="subscribe_others"),
+    path("alerts/<str:subscription_id>/stop/", alerts.unsubscribe, name="unsubscribe_alerts"),
+    path("webhooks/", webhooks.webhook_list, name="webhooks"),
+    path("webhooks/<str:webhook_id>/", webhooks.webhook, name="webhook"),
+    path("webhooks/<str:webhook_id>/secret/", webhooks.rotate, name="rotate_webhook"),
+    path("webhooks/<str:webhook_id>/events/<str:event_id>/", webhooks.send_again, name="send_webhook_again"),
+    path("webhooks/<str:webhook_id>/<slug:action>/", webhooks.act, name="act_on_webhook"),
     path("audit/", people.audit, name="audit"),
 ]

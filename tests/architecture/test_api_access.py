@@ -16,10 +16,12 @@ from apps.evaluations.models import Assessment, EvaluationRun
 from apps.experiments.models import Experiment
 from apps.improvements.models import Improvement
 from apps.ingestion.models import Batch, Conversation, Outcome
+from apps.insights.models import Comment, Insight
 from apps.library.models import Backtest, Guardrail, GuardrailActivation, LabelAssignment, Prompt, PromptVersion
 from apps.organizations import services
 from apps.organizations.models import ApiKey, Application
 from apps.platform import clock
+from apps.platform.models import OutboxEvent, WebhookEndpoint
 from apps.platform.tenancy import tenant
 from flywheel import api_urls
 from tests.architecture.test_portal_access import House, make_house
@@ -44,6 +46,11 @@ DOORS = {
     "evaluation-runs/<str:run_id>": {"GET": "read"},
     "evaluation-runs/<str:run_id>/cancel": {"POST": "ingest"},
     "metrics": {"GET": "read"},
+    "insights": {"GET": "read"},
+    "insights/<str:insight_id>": {"GET": "read"},
+    "insights/<str:insight_id>/acknowledge": {"POST": "experiments"},
+    "insights/<str:insight_id>/assign": {"POST": "experiments"},
+    "insights/<str:insight_id>/comments": {"POST": "experiments"},
     "prompts": {"GET": "prompts", "POST": "prompts"},
     "prompts/<str:name>/versions": {"GET": "prompts", "POST": "prompts"},
     "prompts/<str:name>/versions/<int:number>": {"GET": "prompts", "PATCH": "prompts"},
@@ -84,6 +91,12 @@ DOORS = {
     "cycles/config": {"GET": "read", "PUT": "admin"},
     "cycles/<str:cycle_id>": {"GET": "read"},
     "cycles/<str:cycle_id>/retry": {"POST": "experiments"},
+    "webhooks": {"GET": "admin", "POST": "admin"},
+    "webhooks/<str:webhook_id>/rotate": {"POST": "admin"},
+    "webhooks/<str:webhook_id>/enable": {"POST": "admin"},
+    "webhooks/<str:webhook_id>/deliveries": {"GET": "admin"},
+    "webhooks/<str:webhook_id>/replay": {"POST": "admin"},
+    "webhooks/<str:webhook_id>": {"GET": "admin", "DELETE": "admin"},
 }
 # Describes doors, holds no data.
 OPEN = {"openapi.json"}
@@ -95,6 +108,10 @@ BODIES: dict[tuple[str, str], Any] = {
     ("models/<slug:purpose>", "PUT"): {"base_url": "https://93.184.216.34/v1", "model": "m"},
     ("sandbox/clock", "POST"): {"at": "2026-12-01T00:00:00Z"},
     ("cycles/config", "PUT"): {"schedule": "weekly"},
+    ("insights/<str:insight_id>/assign", "POST"): {"team": "product"},
+    ("insights/<str:insight_id>/comments", "POST"): {"text": "I look into it."},
+    ("webhooks", "POST"): {"url": "https://hooks.example.test/flywheel", "events": ["insight.opened"]},
+    ("webhooks/<str:webhook_id>/replay", "POST"): {"since": "2026-11-01T00:00:00Z"},
     ("assignments", "POST"): {"experiment": "x_unknown", "unit": "u"},
     ("guardrails/check", "POST"): {"text": "hello", "application": "ours-app"},
     ("library/guardrails", "POST"): {"name": "new", "sanitise": True},
@@ -139,6 +156,8 @@ def state(house: House) -> list[Any]:
                 EvaluationRun,
                 Experiment,
                 Improvement,
+                Insight,
+                Comment,
                 Cycle,
                 CycleConfig,
                 Prompt,
@@ -147,6 +166,8 @@ def state(house: House) -> list[Any]:
                 Guardrail,
                 GuardrailActivation,
                 Backtest,
+                WebhookEndpoint,
+                OutboxEvent,
             )
         ]
 

@@ -16,14 +16,16 @@ from apps.cycles.services import turning
 from apps.evaluations.models import EvaluationRun
 from apps.evaluations.services import runs
 from apps.ingestion.models import Batch, Conversation
+from apps.insights.services import alerting
 from apps.library import selectors as library
 from apps.library.services import guardrails, prompts, sharing
 from apps.organizations import services
 from apps.organizations.models import ApiKey, Application, AuditEvent, Invitation, Membership, Organization
+from apps.organizations.services import webhooks
 from apps.platform import clock
 from apps.platform.tenancy import tenant
 from flywheel import portal_urls, urls
-from tests.factories import make_experiment, make_improvement, make_key, make_organization
+from tests.factories import make_experiment, make_improvement, make_insight, make_key, make_organization
 from tests.portal.world import capture, make_member
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +65,11 @@ DOORS = {
     "run": Door(ROLES, ids=("run_id",)),
     "run_progress": Door(ROLES, ids=("run_id",)),
     "cancel_run": Door(None, WORKERS, ids=("run_id",)),
+    "insights": Door(ROLES),
+    "insight": Door(ROLES, ids=("insight_id",)),
+    "acknowledge_insight": Door(None, WORKERS, ids=("insight_id",)),
+    "assign_insight": Door(None, WORKERS, ids=("insight_id",), form={"team": "product"}),
+    "comment_on_insight": Door(None, WORKERS, ids=("insight_id",), form={"text": "I look into it."}),
     "improvements": Door(ROLES),
     "improvement": Door(ROLES, ids=("improvement_id",)),
     "act_on_improvement": Door(None, WORKERS, ids=("improvement_id", "action")),
@@ -93,6 +100,16 @@ DOORS = {
     "keys": Door(ADMINISTRATORS, ADMINISTRATORS, form={"name": "new", "scopes": ["read"]}),
     "rotate_key": Door(None, ADMINISTRATORS, ids=("prefix",)),
     "revoke_key": Door(None, ADMINISTRATORS, ids=("prefix",)),
+    "alerts": Door(ROLES, ROLES, form={"floor": "high"}),
+    "subscribe_others": Door(None, ADMINISTRATORS, form={"who": "team product", "floor": "high"}),
+    "unsubscribe_alerts": Door(None, ADMINISTRATORS, ids=("subscription_id",)),
+    "webhooks": Door(
+        ADMINISTRATORS, ADMINISTRATORS, form={"name": "new", "url": "https://hooks.example.test/", "shape": "standard"}
+    ),
+    "webhook": Door(ADMINISTRATORS, ids=("webhook_id",)),
+    "rotate_webhook": Door(None, ADMINISTRATORS, ids=("webhook_id",)),
+    "send_webhook_again": Door(None, ADMINISTRATORS, ids=("webhook_id", "event_id")),
+    "act_on_webhook": Door(None, ADMINISTRATORS, ids=("webhook_id", "action")),
     "audit": Door(ADMINISTRATORS),
 }
 # Not about one organization: any signed-in person.
@@ -151,7 +168,17 @@ def make_house(slug: str) -> House:
             actor="test",
         )  # fmt: skip
         experiment = make_experiment(f"{slug}-prompt")
+        endpoint = webhooks.create_endpoint(
+            organization_id=organization.id, name="hook", url="https://hooks.example.test/", events=["insight.opened"],
+            shape="standard", at=clock.wall(), actor="test",
+        ).row  # fmt: skip
         ids = {
+            "webhook_id": endpoint.public_id,
+            "event_id": webhooks.send_test(endpoint=endpoint, at=clock.wall(), actor="test"),
+            "subscription_id": alerting.subscribe(
+                organization_id=organization.id, team="security", floor="high", at=clock.wall(), actor="test"
+            ).public_id,
+            "insight_id": make_insight(Application.objects.get()).public_id,
             "experiment_id": experiment.public_id,
             "improvement_id": make_improvement(f"{slug}-prompt", Application.objects.get()).public_id,
             "entry_id": share(slug),

@@ -52,7 +52,7 @@ def make_turn(application: Application, *, week: int, status: str = "finished", 
 def turning(**changes: Any) -> Turning:
     told: dict[str, Any] = {
         "metrics": read_metrics(Filters(), currency="USD"), "period": Period("all", None, "All time"), "newest": None,
-        "improvements": (), "experiments": (),
+        "insights": (), "improvements": (), "experiments": (),
     }  # fmt: skip
     return Turning(**told | changes)
 

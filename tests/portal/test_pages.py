@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.views.defaults import server_error
 
 from apps.ingestion.models import Batch, Conversation
+from apps.insights.models import Insight
 from apps.organizations.models import AuditEvent, Membership
 from apps.platform.api.cursors import encode_cursor
 from apps.platform.tenancy import tenant
@@ -38,6 +39,9 @@ PAGES = (
     "/runs/",
     "/runs/{run}/",
     "/runs/{run}/progress/",
+    "/insights/",
+    "/insights/?state=open&severity=medium",
+    "/insights/{insight}/",
     "/improvements/",
     "/improvements/{improvement}/",
     "/experiments/",
@@ -55,6 +59,9 @@ PAGES = (
     "/models/set/?purpose=drafts&application=support",
     "/team/",
     "/keys/",
+    "/alerts/",
+    "/webhooks/",
+    "/webhooks/{webhook}/",
     "/audit/",
 )
 # Session, person, membership, the tenant's setting and savepoint, applications, memberships: the frame of every page.
@@ -71,10 +78,13 @@ def fill(world: World, page: str) -> str:
     with tenant(world.organization.id):
         conversation = Conversation.objects.filter(application__slug="support").order_by("id").first()
         batch = Batch.objects.order_by("id").first()
+        insight = Insight.objects.order_by("id").first()
+    assert insight is not None
     assert conversation is not None
     assert batch is not None
     return page.format(conversation=conversation.id, batch=batch.public_id, run=world.run_id, cycle=world.cycle_id,
-        improvement=world.improvement_id, experiment=world.experiment_id,
+        improvement=world.improvement_id, experiment=world.experiment_id, insight=insight.public_id,
+        webhook=world.webhook_id,
     )  # fmt: skip
 
 

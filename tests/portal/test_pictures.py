@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from apps.ingestion.models import Batch, Conversation
+from apps.insights.models import Insight
 from apps.platform.tenancy import tenant
 from tests.factories import make_key, make_organization
 from tests.portal.browser import Watched
@@ -34,6 +35,8 @@ PAGES = {
     "uploads": "/uploads/",
     "upload": "/uploads/new/",
     "runs": "/runs/",
+    "insights": "/insights/",
+    "insights-list": "/insights/?state=open",
     "improvements": "/improvements/",
     "experiments": "/experiments/",
     "library": "/library/",
@@ -46,6 +49,8 @@ PAGES = {
     "application": "/applications/support/",
     "team": "/team/",
     "keys": "/keys/",
+    "alerts": "/alerts/",
+    "webhooks": "/webhooks/",
     "audit": "/audit/",
     "account-email": "/accounts/email/",
     "account-password": "/accounts/password/change/",
@@ -72,6 +77,7 @@ def test_every_page_is_quiet_and_fits_its_window_in_both_themes(world: World, op
     with tenant(world.organization.id):
         one = Conversation.objects.get(session_id="attack-0")
         batch = Batch.objects.order_by("id")[0]
+        insight = Insight.objects.order_by("id")[0]
     reader = open_browser({"width": width, "height": 900})
     reader.sign_in(world.session("owner"))
 
@@ -80,6 +86,8 @@ def test_every_page_is_quiet_and_fits_its_window_in_both_themes(world: World, op
         "batch": f"/uploads/{batch.public_id}/",
         "run": f"/runs/{world.run_id}/",
         "cycle": f"/cycles/{world.cycle_id}/",
+        "webhook": f"/webhooks/{world.webhook_id}/",
+        "insight": f"/insights/{insight.public_id}/",
         "improvement": f"/improvements/{world.improvement_id}/",
         "experiment": f"/experiments/{world.experiment_id}/",
     }

@@ -15,9 +15,11 @@ from apps.demo.production import simulate_week
 from apps.evaluations.services import assessing, rollups, runs
 from apps.experiments.services import lifecycle
 from apps.ingestion.services import storing
+from apps.insights.services import alerting
 from apps.library.services import prompts
 from apps.organizations import services
 from apps.organizations.models import Application, Membership, Organization
+from apps.organizations.services import webhooks
 from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
 from tests.factories import (
@@ -66,6 +68,7 @@ class World:
     cycle_id: str
     improvement_id: str
     experiment_id: str
+    webhook_id: str
 
     def session(self, role: str) -> str:
         """Return a session of the member with this role."""
@@ -87,9 +90,22 @@ def make_world() -> World:
         )
     capture(organization, hostile_records(), application="hostile")
     experiment_id, improvement_id = try_out(organization)
+    webhook_id = listen(organization, people)
     return World(
-        organization, people, run_all(organization), turn_once(organization), improvement_id, experiment_id
+        organization, people, run_all(organization), turn_once(organization), improvement_id, experiment_id, webhook_id
     )  # fmt: skip
+
+
+def listen(organization: Organization, people: dict[str, User]) -> str:
+    """Have a webhook, a team and the owner hear of insights; return the webhook."""
+    with tenant(organization.id):
+        endpoint = webhooks.create_endpoint(
+            organization_id=organization.id, name=HOSTILE[0], url="https://hooks.example.test/flywheel",
+            events=["insight.opened", "improvement.proposed"], shape="standard", at=AT, actor=HOSTILE[1],
+        ).row  # fmt: skip
+        for whom in ({"endpoint": endpoint}, {"team": "security"}, {"person_id": people["owner"].pk}):
+            alerting.subscribe(organization_id=organization.id, at=AT, actor="test", floor="medium", **whom)
+    return endpoint.public_id
 
 
 def try_out(organization: Organization) -> tuple[str, str]:

@@ -15,12 +15,12 @@ from apps.cycles import selectors
 from apps.cycles.loop import WHEEL
 from apps.cycles.models import Cycle, StageRun
 from apps.cycles.services import configuring, turning
+from apps.insights.web.words import write
 from apps.organizations import selectors as organizations
 from apps.organizations.models import Application
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 from apps.platform.documents import LONGEST, BadDocument
-from apps.platform.templatetags.figures import money, number, percent
 
 _PAGE = 30
 _EXAMPLE = """\
@@ -217,9 +217,12 @@ def _found(record: StageRun | None, currency: str) -> list[dict[str, Any]]:
             "title": found["title"],
             "kind": found["kind"],
             "severity": found["severity"],
-            "value": _told(found["value"], found["unit"], currency),
-            "interval": [_told(bound, found["unit"], currency) for bound in found["interval"] or ()],
+            "value": write(found["value"], found["unit"], currency, kind=found["kind"]),
+            "interval": [
+                write(bound, found["unit"], currency, kind=found["kind"]) for bound in found["interval"] or ()
+            ],
             "n": found["n"],
+            "url": reverse("insight", args=[found["insight"]]) if "insight" in found else None,
         }
         for found in findings
     ]
@@ -230,18 +233,10 @@ def _measured(record: StageRun | None, currency: str) -> list[dict[str, Any]]:
     return [
         {
             "name": name.replace("_", " "),
-            "value": _told(found["value"], found["unit"], currency),
-            "baseline": _told(found["baseline"], found["unit"], currency),
+            "value": write(found["value"], found["unit"], currency),
+            "baseline": write(found["baseline"], found["unit"], currency),
             "unit": "" if found["unit"] in {"fraction", "money"} else found["unit"],
             "n": found["n"],
         }
         for name, found in metrics.items()
     ]
-
-
-def _told(value: float | None, unit: str, currency: str) -> str:
-    if value is None:
-        return ""
-    if unit == "fraction":
-        return percent(value, 1)
-    return money(value, currency) if unit == "money" else number(value)

@@ -18,6 +18,9 @@ from apps.experiments.selectors.experiments import list_open
 from apps.experiments.web.experiments import running_rows
 from apps.improvements.selectors import list_open_improvements
 from apps.ingestion.selectors import list_batches
+from apps.insights.models import Insight
+from apps.insights.selectors.insights import Wanted, gravest
+from apps.insights.web.insights import open_insights
 from apps.organizations.web.access import Access, page_url, portal_page
 
 _ROWS = 5
@@ -41,6 +44,7 @@ def home(request: HttpRequest, access: Access) -> HttpResponse:
         metrics=metrics,
         period=period,
         newest=cycles.newest_cycle(access.application_id),
+        insights=gravest(Wanted(application_id=access.application_id, state=Insight.State.OPEN), limit=1000),
         improvements=list_open_improvements(access.application_id),
         experiments=list_open(),
     )
@@ -74,6 +78,8 @@ def turns(request: HttpRequest, access: Access) -> HttpResponse:
         "turns": len(found),
         "missing_turns": _MISSING_TURNS[min(len(found), 1)],
         "cycles_url": page_url("cycles", access),
+        "insights": open_insights(access, limit=_ROWS),
+        "insights_url": page_url("insights", access),
         "running": running_rows(running[:_ROWS]),
         "experiments_url": page_url("experiments", access),
     }

@@ -12,6 +12,7 @@ from apps.cycles.models import Cycle
 from apps.evaluations.web.periods import Period
 from apps.experiments.models import Experiment
 from apps.improvements.models import Improvement
+from apps.insights.models import Insight
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url
 
 Stage = dict[str, Any]
@@ -20,11 +21,16 @@ _MOST_WAITS = 3
 
 @dataclass(frozen=True)
 class Turning:
-    """What the wheel is drawn from. ``improvements`` and ``experiments`` are the open ones, newest first."""
+    """What the wheel is drawn from.
+
+    ``improvements`` and ``experiments`` are the open ones, newest first; ``insights`` those nobody has acknowledged,
+    gravest first.
+    """
 
     metrics: dict[str, Any]
     period: Period
     newest: Cycle | None
+    insights: Sequence[Insight]
     improvements: Sequence[Improvement]
     experiments: Sequence[Experiment]
 
@@ -111,11 +117,13 @@ def _insights(turning: Turning, access: Access) -> Stage:
         if access.may(ADMINISTRATORS):
             following = "save a configuration, and cycles look for them"
         return _stage("Insights", "", page_url("cycles", access), None, "", following)
+    grave = sum(each.severity in ("high", "critical") for each in turning.insights)
+    verdict = ("wait", f"{grave:,} grave") if grave else None
+    following = f"“{turning.insights[0].statement}”" if turning.insights else "nothing new since somebody looked"
     words = {Cycle.Status.RUNNING: "now", Cycle.Status.FAILED: "wait"}
-    state = words.get(Cycle.Status(newest.status), "done")
+    state = words.get(Cycle.Status(newest.status), "wait" if grave else "done")
     return _stage(
-        "Insights", state, page_url("cycle", access, newest.public_id), f"{newest.until:%-d %b}",
-        "looked at last", f"the period {newest.since:%-d %b} – {newest.until:%-d %b}",
+        "Insights", state, page_url("insights", access), len(turning.insights), "open", following, verdict
     )  # fmt: skip
 
 

@@ -105,3 +105,9 @@ class InvitationForm(MemberForm):
 
     email = forms.EmailField(label="E-mail")
     field_order = ("email", "role", "team")
+
+
+def sentence(error: Exception) -> str:
+    """Return an error's words as a sentence, for a person."""
+    words = str(error)
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."

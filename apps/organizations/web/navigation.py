@@ -20,6 +20,7 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Business", "business", "Analyze", 1, None, None),
     ("Performance", "performance", "Analyze", 1, None, None),
     ("Runs", "runs", "Analyze", 1, None, None),
+    ("Insights", "insights", "Insights", 2, None, None),
     ("Improvements", "improvements", "Improve", 3, None, None),
     ("Library", "prompts", "Improve", 3, None, None),
     ("Shared", "entries", "Improve", 3, None, None),
@@ -28,6 +29,8 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Applications", "applications", "Organization", None, None, None),
     ("Language models", "models", "Organization", None, None, ADMINISTRATORS),
     ("API keys", "keys", "Organization", None, None, ADMINISTRATORS),
+    ("Webhooks", "webhooks", "Organization", None, None, ADMINISTRATORS),
+    ("Alerts", "alerts", "Organization", None, None, None),
     ("Team", "team", "Organization", None, None, None),
     ("Audit", "audit", "Organization", None, None, ADMINISTRATORS),
 )

@@ -29,15 +29,22 @@ def read_before(request: HttpRequest) -> int | None:
 
 
 def cut_page(
-    found: Sequence[Row], size: int, name: str, access: Access, *, before: int | None, **query: Any
+    found: Sequence[Row],
+    size: int,
+    name: str,
+    access: Access,
+    *,
+    before: int | None,
+    arguments: Sequence[Any] = (),
+    **query: Any,
 ) -> tuple[Sequence[Row], dict[str, Any]]:
-    """Return the rows to show, and the pager (see components/pager.html) of the page ``name``.
+    """Return the rows to show, and the pager (see components/pager.html) of the page ``name`` with its ``arguments``.
 
     ``found`` holds one row more than ``size`` if there are older ones; ``query`` is what else the address keeps.
     """
     page = found[:size]
     return page, {
-        "newer": page_url(name, access, **query) if before is not None else None,
-        "older": page_url(name, access, before=page[-1].id, **query) if len(found) > size else None,
+        "newer": page_url(name, access, *arguments, **query) if before is not None else None,
+        "older": page_url(name, access, *arguments, before=page[-1].id, **query) if len(found) > size else None,
         "note": "",
     }
