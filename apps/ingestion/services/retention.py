@@ -18,6 +18,7 @@ from apps.platform import clock
 AHEAD = 7
 FACTS_LAST = timedelta(days=400)
 ANSWERS_LAST = timedelta(hours=24)
+EVENTS_LAST = timedelta(days=90)
 _AT_ONCE = 5_000
 _NAME = re.compile(r"^ingestion_message_(\d{4})(\d{2})(\d{2})$")
 
@@ -58,6 +59,9 @@ def maintain(*, at: datetime) -> dict[str, int]:
         done["facts_deleted"] = cursor.rowcount
         cursor.execute("DELETE FROM platform_idempotencyrecord WHERE created_at < %s", [at - ANSWERS_LAST])
         done["answers_deleted"] = cursor.rowcount
+        # With their deliveries: whoever is told late can still ask for what happened in the last quarter.
+        cursor.execute("DELETE FROM platform_outboxevent WHERE at < %s", [at - EVENTS_LAST])
+        done["events_deleted"] = cursor.rowcount
     return done
 
 
