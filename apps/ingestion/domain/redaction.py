@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -140,8 +140,24 @@ _KINDS: list[tuple[str, str, Callable[[str], Spans]]] = [
      _whole(_phone)),
 ]  # fmt: skip
 _PATTERNS = [(mark, re2.compile(pattern), parts) for mark, pattern, parts in _KINDS]
-# Without one of these a text holds nothing to find; most texts end here, in nanoseconds.
-_HINT = re.compile(r"@|\d[\d .()\xa0-]{6}|[0-9A-Fa-f]:|-----|[A-Za-z0-9_-]{16}|[:=]|earer")
+
+
+def _prefilter() -> re2.Set:
+    """Return all patterns as one automaton: which of them a text may match is told in one pass over it."""
+    found = re2.Set.SearchSet()
+    for _, pattern, _ in _KINDS:
+        found.Add(pattern)
+    found.Compile()
+    return found
+
+
+_ANY = _prefilter()
+# How many texts are masked in one pass, and what keeps them apart in it: no pattern's word, and no text holds a NUL.
+_AT_ONCE = 100
+_SEAM = "\n\0\n"
+# How many short texts a redactor remembers: the keys and the names in metadata are the same in every line.
+_MOST_KNOWN = 10_000
+_LONGEST_KNOWN = 100
 
 
 class Redactor:
@@ -152,36 +168,74 @@ class Redactor:
         if policy not in {"off", "mask", "drop"}:
             raise ValueError(f"unknown redaction policy {policy!r}")
         self.policy = policy
+        self._known: dict[str, str] = {}
 
-    def text(self, text: str) -> str:
-        """Return the text as the policy allows it to be stored. Raises RedactionFailed."""
-        if self.policy == "off" or _HINT.search(text) is None:
-            return text
+    def texts(self, texts: Sequence[str]) -> list[str]:
+        """Return texts as the policy allows them to be stored, in order. Raises RedactionFailed."""
+        if self.policy == "off":
+            return list(texts)
         try:
-            masked = mask(text)
+            masked = [
+                part for start in range(0, len(texts), _AT_ONCE) for part in _mask_all(texts[start : start + _AT_ONCE])
+            ]
         except Exception as error:
             raise RedactionFailed(f"redaction failed: {type(error).__name__}") from error
-        return DROPPED if self.policy == "drop" and masked != text else masked
+        if self.policy == "mask":
+            return masked
+        return [DROPPED if after != before else before for before, after in zip(texts, masked, strict=True)]
+
+    def text(self, text: str) -> str:
+        """Return one text as the policy allows it to be stored. Raises RedactionFailed."""
+        return self.texts([text])[0]
 
     def metadata(self, value: dict[str, Any]) -> dict[str, Any]:
         """Return metadata with its texts and keys redacted; references to prompts and arms stay as they are."""
         if self.policy == "off":
             return value
-        return {self.text(key): inner if key in _ALWAYS_KEPT else self._value(inner) for key, inner in value.items()}
+        return {self._word(key): inner if key in _ALWAYS_KEPT else self._value(inner) for key, inner in value.items()}
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self.text(value)
+            return self._word(value)
         if isinstance(value, dict):
-            return {self.text(key): self._value(inner) for key, inner in value.items()}
+            return {self._word(key): self._value(inner) for key, inner in value.items()}
         if isinstance(value, list):
             return [self._value(inner) for inner in value]
         return value
 
+    def _word(self, text: str) -> str:
+        """Redact a text that other lines of the push are likely to hold too."""
+        known = self._known.get(text)
+        if known is None:
+            known = self.text(text)
+            if len(text) <= _LONGEST_KNOWN and len(self._known) < _MOST_KNOWN:
+                self._known[text] = known
+        return known
+
+
+def _mask_all(texts: Sequence[str]) -> list[str]:
+    """Mask texts as one, which costs a tenth of masking each: most of the time goes into beginning, not into matching.
+
+    No pattern holds both characters of the seam, so each text is masked as if it stood alone, but for two that reach
+    as far as they can (a key without its end, a password's line without the password). They swallow a seam, which
+    shows, and then each text is masked by itself.
+    """
+    joined = _SEAM.join(texts)
+    if joined.count("\0") == len(texts) - 1:
+        masked = mask(joined).split(_SEAM)
+        if len(masked) == len(texts):
+            return masked
+    return [mask(text) for text in texts]
+
 
 def mask(text: str) -> str:
     """Return the text with everything personal or secret replaced by its kind in brackets."""
-    for mark, pattern, parts in _PATTERNS:
+    possible = _ANY.Match(text)
+    if possible is None:
+        return text
+    for number, (mark, pattern, parts) in enumerate(_PATTERNS):
+        if number not in possible:
+            continue
         pieces: list[str] = []
         end = 0
         for found in pattern.finditer(text):
@@ -190,4 +244,6 @@ def mask(text: str) -> str:
                 end = found.start() + stop
         if pieces:
             text = "".join([*pieces, text[end:]])
+            # What stands beside a mark now may have been hidden by what the mark replaced.
+            possible = _ANY.Match(text) or ()
     return text

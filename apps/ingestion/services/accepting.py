@@ -98,16 +98,17 @@ def accept(
 def _redacted(parsed: ParsedBatch, organization: Organization, redactor: Redactor) -> list[StoredMessage]:
     secret = bytes.fromhex(organization.secret)
     digests = digest_messages(secret, parsed.messages)
+    contents = redactor.texts([message.content for message in parsed.messages])
     return [
         StoredMessage(
             session_id=message.session_id,
             digest=digest.hex(),
             role=message.role,
-            content=redactor.text(message.content),
+            content=content,
             sent_at=message.sent_at,
             position=message.position,
             user_hash=unit_hash(secret, message.user_id) if message.user_id else "",
             metadata=redactor.metadata(message.metadata) if message.metadata else {},
         )
-        for message, digest in zip(parsed.messages, digests, strict=True)
+        for message, digest, content in zip(parsed.messages, digests, contents, strict=True)
     ]

@@ -89,10 +89,26 @@ def _is_card(digits: str) -> bool:
         ("1" * 30 + " 4111111111111111", "1" * 30 + " [CARD]"),
         ("1234567 " * 6 + "4111-1111-1111-1111", "1234567 " * 6 + "[CARD]"),
         ("4111\u00a01111\u00a01111\u00a01111", "[CARD]"),
+        ("a@b.example123-45-6789", "[EMAIL][NATIONAL_ID]"),
+        ("BEARER abc.def.ghi.jkl.mno", "[TOKEN]"),
     ],
 )
 def test_what_stands_around_a_number_neither_hides_nor_makes_one(text: str, masked: str) -> None:
     assert mask(text) == masked
+
+
+# What patterns may begin or end with, or reach across: as pieces, so that chance puts them together.
+_PIECES = (
+    "password", ": ", "=", "\n", "\0", " ", "x", "hunter22", "Bearer ", "abcdefgh.ijklmnop",
+    "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "a@b.example", "4111 1111 1111 1111",
+    "DE89 3704 0044 0532 0130 00", "123-45-6789", "192.168.10.4", "2001:db8:0:1::7", "+49 151 234567", "é",
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(st.sampled_from(_PIECES), max_size=6).map("".join), max_size=8))
+def test_texts_masked_together_are_masked_as_if_each_stood_alone(texts: list[str]) -> None:
+    assert Redactor("mask").texts(texts) == [mask(text) for text in texts]
+    assert Redactor("drop").texts(texts) == [text if mask(text) == text else "[REDACTED]" for text in texts]
 
 
 @pytest.mark.parametrize("piece", ["DE89", "DE89 ", "4111 ", "41", "1 ", "A@", "+49 "])

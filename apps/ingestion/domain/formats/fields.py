@@ -39,10 +39,11 @@ def clean_text(text: str, line: int, remarks: Remarks) -> str:
     if "\0" in text:
         text = text.replace("\0", "�")
         remarks.add(line, "nul_replaced", "NUL characters were replaced by U+FFFD")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise Rejected("lone_surrogate", "half a surrogate pair is not a character") from error
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise Rejected("lone_surrogate", "half a surrogate pair is not a character") from error
     return text
 
 
