@@ -15,7 +15,7 @@ from apps.demo.production import simulate_week
 from apps.evaluations import selectors
 from apps.evaluations.domain.tally import Tally, merge_all, tally
 from apps.evaluations.models import ConversationFact, DailyRollup
-from apps.evaluations.selectors import Filters
+from apps.evaluations.selectors import Filters, rollups
 from apps.evaluations.services.rollups import tally_day
 from apps.organizations.models import Organization
 from apps.platform.tenancy import tenant
@@ -23,6 +23,7 @@ from tests.evaluations.test_metrics import roll_up_all
 from tests.factories import capture, make_application, make_organization
 
 pytestmark = pytest.mark.django_db
+ROLLED = ("day", "week", "agent", "prompt_version", "variant", "channel")
 
 
 def stored_rollups(application_id: int) -> dict[tuple[Any, ...], Tally]:
@@ -78,11 +79,39 @@ def test_metrics_and_groups_of_rollups_read_no_fact() -> None:
 
     with tenant(organization.id), CaptureQueriesContext(connection) as queries:
         selectors.read_metrics(Filters())
-        for by in ("day", "week", "agent", "prompt_version", "variant", "channel"):
+        for by in ROLLED:
             selectors.group_metrics(Filters(), by=by)
 
     read = [query["sql"] for query in queries if "conversationfact" in query["sql"]]
     assert (len(queries) > 6, read) == (True, [])
+
+
+def test_many_rollups_are_merged_once_and_again_only_where_a_day_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    organization = make_organization()
+    week = simulate_week(seed=3, conversations=30, start=datetime(2026, 11, 2, tzinfo=UTC))
+    records = [record for simulated in week for record in simulated.records]
+    capture(organization, records)
+    roll_up_all(organization)
+
+    def read() -> tuple[Any, list[str]]:
+        with tenant(organization.id), CaptureQueriesContext(connection) as queries:
+            found = [selectors.read_metrics(Filters()), *(selectors.group_metrics(Filters(), by=by) for by in ROLLED)]
+        loads = [query["sql"] for query in queries if '"tally")::text' in query["sql"] and "CASE" not in query["sql"]]
+        return found, loads
+
+    few, none_loaded = read()
+    monkeypatch.setattr(rollups, "FEW", 0)
+    many, all_loaded = read()
+    again, nothing_loaded = read()
+    capture(organization, [{**records[0], "session_id": "new", "message": "Hello"}])
+    roll_up_all(organization)
+    after, some_loaded = read()
+    monkeypatch.setattr(rollups, "FEW", 10_000)
+
+    assert (many, again, after) == (few, few, read()[0])
+    assert after != few
+    assert (none_loaded, nothing_loaded) == ([], [])
+    assert 0 < sum(map(len, some_loaded)) < sum(map(len, all_loaded))
 
 
 def test_rollups_of_no_day_are_a_tally_of_nothing() -> None:

@@ -15,6 +15,7 @@ from apps.evaluations.domain.metrics import metrics
 from apps.evaluations.domain.tally import Tally, merge_all, tally
 from apps.evaluations.models import ConversationFact, DailyRollup
 from apps.evaluations.selectors.filters import Filters
+from apps.evaluations.selectors.rollups import COLUMNS, group_key, read_groups
 from apps.ingestion.selectors import count_unassessed
 from apps.platform import work
 
@@ -22,14 +23,12 @@ _CHUNK = 2000
 _WEEK = 7
 # A grouping with more groups than this answers with the largest.
 MOST_GROUPS = 200
-_COLUMNS = ("agent", "prompt_version", "variant", "channel")
 _OF_FACTS = ("tag", "model", "environment")
-GROUPINGS = ("day", "week", *_COLUMNS, *_OF_FACTS)
+GROUPINGS = ("day", "week", *COLUMNS, *_OF_FACTS)
 
 # (application, day) pairs whose rollup waits to be recomputed.
 Dirty = list[tuple[int, date]]
 
-_decode_tally = msgspec.json.Decoder(Tally).decode
 _decode_fact = msgspec.json.Decoder(Fact).decode
 
 
@@ -130,8 +129,7 @@ def _parts(filters: Filters, dirty: Dirty) -> Iterator[Tally]:
     if condition is None:
         yield from map(tally, _chunks(ConversationFact.objects.filter(filters.condition())))
         return
-    for text in _texts(_clean(condition, dirty), "tally"):
-        yield _decode_tally(text)
+    yield from (part for _, _, part in read_groups(_clean(condition, dirty), ("",)))
     if dirty:
         yield from map(tally, _chunks(_dirty_facts(filters, dirty)))
 
@@ -140,18 +138,14 @@ def _sliced(filters: Filters, by: Sequence[str], dirty: Dirty) -> Iterator[tuple
     condition = filters.slice_condition()
     rows = ConversationFact.objects.filter(filters.condition())
     if condition is not None:
-        columns = [name if name in _COLUMNS else "day" for name in by]
-        rollups = _clean(condition, dirty).annotate(text=Cast("tally", TextField())).values_list("text", *columns)
-        for text, *values in rollups.iterator(chunk_size=_CHUNK):
-            part = _decode_tally(text)
-            yield from ((name, _key(name, value), part) for name, value in zip(by, values, strict=True))
+        yield from read_groups(_clean(condition, dirty), by)
         if not dirty:
             return
         rows = _dirty_facts(filters, dirty)
     for facts in _chunks(rows):
         for name in by:
-            column = name if name in _COLUMNS else "day"
-            for key, part in _tallied(facts, lambda fact, of=name, at=column: (_key(of, getattr(fact, at)),)):
+            column = name if name in COLUMNS else "day"
+            for key, part in _tallied(facts, lambda fact, of=name, at=column: (group_key(of, getattr(fact, at)),)):
                 yield name, key, part
 
 
@@ -167,13 +161,6 @@ def _tallied(facts: Iterable[Fact], keys: Any) -> Iterator[tuple[str, Tally]]:
             groups.setdefault(key, []).append(fact)
     for key, members in groups.items():
         yield key, tally(members)
-
-
-def _key(by: str, value: Any) -> str:
-    if by == "week":
-        year, week, _ = value.isocalendar()
-        return f"{year}-W{week:02d}"
-    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _dirty_days(filters: Filters) -> Dirty:
@@ -205,10 +192,6 @@ def _by_application(pairs: Dirty) -> dict[int, list[date]]:
     for application_id, day in pairs:
         found.setdefault(application_id, []).append(day)
     return found
-
-
-def _texts(rows: QuerySet[Any], column: str) -> Iterator[str]:
-    yield from rows.annotate(text=Cast(column, TextField())).values_list("text", flat=True).iterator(_CHUNK)
 
 
 def _chunks(rows: QuerySet[ConversationFact]) -> Iterator[list[Fact]]:
