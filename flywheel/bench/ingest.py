@@ -15,6 +15,7 @@ import msgspec
 import psycopg
 
 from flywheel.bench.conversations import TURNS, bodies, records
+from flywheel.bench.processor import spent
 from flywheel.bench.product import bench_product, make_key
 
 _LINES = 3_000
@@ -31,17 +32,17 @@ def measure(*, n: int, clients: int) -> dict[str, Any]:
             key = make_key(product, Path(directory) / "var")
             base = f"{product.url}/api/v1"
             slowest: list[float] = []
+            before = spent(product)
             began = time.perf_counter()
             with ThreadPoolExecutor(clients) as pool:
                 batches = list(pool.map(lambda body: _push(base, key, body, slowest), pushes))
-            acknowledged = time.perf_counter() - began
+            acknowledged, accepting = time.perf_counter() - began, spent(product)
             with psycopg.connect(owner, autocommit=True) as connection:
-                while _stored(connection) < n:
-                    time.sleep(0.02)
-                stored = time.perf_counter() - began
-                while _waiting(connection):
-                    time.sleep(0.05)
-            analyzed = time.perf_counter() - began
+                _wait(connection, ("pending",))
+                stored, storing = time.perf_counter() - began, spent(product)
+                _wait(connection, ("pending", "stored"))
+                analyzed, analyzing = time.perf_counter() - began, spent(product)
+                _check(connection, n)
     return {
         "conversations": n,
         "messages": n * TURNS,
@@ -52,8 +53,19 @@ def measure(*, n: int, clients: int) -> dict[str, Any]:
         "analyzed_per_s": n / analyzed,
         "slowest_push_s": max(slowest),
         "bare_copy_per_s": n / bare,
+        "acknowledged_as_share_of_bare_copy": bare / acknowledged,
         "stored_as_share_of_bare_copy": bare / stored,
+        "cpu_microseconds_a_conversation": {
+            "until_acknowledged": _each(before, accepting, n),
+            "until_stored": _each(before, storing, n),
+            "until_analyzed": _each(before, analyzing, n),
+        },
     }
+
+
+def _each(before: dict[str, float], after: dict[str, float], n: int) -> dict[str, int]:
+    parts = {name: round(1e6 * (after[name] - before[name]) / n) for name in after}
+    return {"all": sum(parts.values()), **parts}
 
 
 def _push(base: str, key: str, body: bytes, slowest: list[float]) -> str:
@@ -98,13 +110,17 @@ def _bare_copy(url: str, n: int) -> float:
         return seconds
 
 
-def _stored(connection: psycopg.Connection[Any]) -> int:
-    row = connection.execute("SELECT count(*) FROM ingestion_conversation").fetchone()
-    return int(row[0]) if row else 0
+def _wait(connection: psycopg.Connection[Any], states: tuple[str, ...]) -> None:
+    """Wait until no batch is in one of these states: a question about a few rows, which costs the others nothing."""
+    while connection.execute("SELECT 1 FROM ingestion_batch WHERE status = ANY(%s) LIMIT 1", [list(states)]).fetchone():
+        time.sleep(0.02)
 
 
-def _waiting(connection: psycopg.Connection[Any]) -> bool:
-    row = connection.execute(
-        "SELECT 1 FROM ingestion_conversation WHERE assessed_version < content_version LIMIT 1"
+def _check(connection: psycopg.Connection[Any], n: int) -> None:
+    """Raise RuntimeError unless every conversation with every message is there, and assessed."""
+    found = connection.execute(
+        "SELECT count(*), sum(content_version), count(*) FILTER (WHERE assessed_version < content_version), "
+        "(SELECT count(*) FROM ingestion_message) FROM ingestion_conversation"
     ).fetchone()
-    return row is not None
+    if found != (n, n * TURNS, 0, n * TURNS):
+        raise RuntimeError(f"of {n} conversations with {n * TURNS} messages, there are {found}")

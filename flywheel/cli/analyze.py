@@ -211,7 +211,7 @@ def _capture_file(file: Path, captured: Captured, organization: Any, application
 
 def _wait(captured: Captured, organization_id: int, progress: Progress) -> dict[str, int]:
     """Wait until every batch is analyzed. Raises TimeoutError when nothing moves for a minute."""
-    from apps.ingestion.selectors import find_batch
+    from apps.ingestion.selectors import find_batches
     from apps.platform.tenancy import tenant
 
     waiting = list(captured.batches)
@@ -219,7 +219,7 @@ def _wait(captured: Captured, organization_id: int, progress: Progress) -> dict[
     moved = started = time.monotonic()
     while waiting:
         with tenant(organization_id):
-            batches = [batch for batch in (find_batch(name) for name in waiting) if batch is not None]
+            batches = find_batches(waiting)
         for batch in batches:
             if batch.status == "failed":
                 raise RuntimeError(f"batch {batch.public_id} could not be stored; see logs/worker.log")
@@ -231,7 +231,8 @@ def _wait(captured: Captured, organization_id: int, progress: Progress) -> dict[
         progress.show("analyze", len(captured.batches) - len(waiting), len(captured.batches))
         if time.monotonic() - moved > _STALLED_S or time.monotonic() - started > _PATIENCE_S:
             raise TimeoutError("the workers made no progress; `flywheel doctor` may say why")
-        time.sleep(0.05)
+        # One small question at a time: the workers need the processors.
+        time.sleep(0.1)
     return totals
 
 

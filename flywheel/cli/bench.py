@@ -32,7 +32,16 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(json.dumps(figures, indent=2))
         return 0
-    for name, value in figures.items():
-        shown = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
-        print(f"{name.replace('_', ' '):<52}{shown:>14}")
+    _print(figures, "")
     return 0
+
+
+def _print(figures: dict[str, Any], indent: str) -> None:
+    for name, value in figures.items():
+        words = f"{indent}{name.replace('_', ' ')}"
+        if isinstance(value, dict):
+            print(words)
+            _print(value, indent + "  ")
+            continue
+        shown = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+        print(f"{words:<52}{shown:>14}")
