@@ -13,7 +13,13 @@ from apps.platform.tenancy import TenantModel
 class Assessment(TenantModel):
     """The current result of one analyzer on one conversation. An older pair of versions never overwrites a newer."""
 
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    # Every index begins with the organization: one of its own, or of the conversation's, only costs.
+    organization = models.ForeignKey(
+        "organizations.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     analyzer = models.CharField(max_length=40)
     analyzer_version = models.CharField(max_length=20)
     content_version = models.PositiveIntegerField()
@@ -92,7 +98,13 @@ class ConversationFact(TenantModel):
     No foreign key to the conversation: the fact outlives its text.
     """
 
-    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    # Every index begins with the organization: another one of its own, or of the application's, only costs.
+    organization = models.ForeignKey(
+        "organizations.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    application = models.ForeignKey(
+        Application, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     conversation_id = models.BigIntegerField()
     # The server's date of first capture: what the fact's own 400 days count from.
     captured_on = models.DateField(null=True)

@@ -71,7 +71,13 @@ class RejectedLine(TenantModel):
 class Conversation(TenantModel):
     """One session of one application. ``content_version`` rises with every new message."""
 
-    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    # Every index begins with the organization: another one of its own, or of the application's, only costs.
+    organization = models.ForeignKey(
+        "organizations.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    application = models.ForeignKey(
+        Application, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     session_id = models.TextField()
     captured_on = models.DateField()
     started_at = models.DateTimeField()

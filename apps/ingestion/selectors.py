@@ -129,6 +129,11 @@ def find_batch(batch_id: str) -> Batch | None:
     return Batch.objects.defer("payload").filter(public_id=batch_id).first()
 
 
+def find_batches(batch_ids: Sequence[str]) -> list[Batch]:
+    """Return the batches of these public ids, without their payloads; one query."""
+    return list(Batch.objects.defer("payload").filter(public_id__in=batch_ids))
+
+
 def rejected_lines(batch: Batch) -> Iterator[RejectedLine]:
     """Yield the batch's rejected lines in order."""
     yield from RejectedLine.objects.filter(batch=batch).order_by("line")

@@ -22,9 +22,10 @@ class StoredMessage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class StoredSession(msgspec.Struct, frozen=True):
-    """What a push says about one session: typed fields, and the rest of its metadata merged."""
+    """What a push says about one session: how many different messages, typed fields, its other metadata merged."""
 
     session_id: str
+    digests: int
     started_at: datetime
     last_at: datetime
     user_hash: str
@@ -67,6 +68,7 @@ def _summarize(session_id: str, messages: list[StoredMessage]) -> StoredSession:
             assignments.update(each for each in _tags(message.metadata.get("assignment_id")) if len(each) <= 100)
     return StoredSession(
         session_id=session_id,
+        digests=len({message.digest for message in messages}),
         started_at=ordered[0].sent_at,
         last_at=ordered[-1].sent_at,
         user_hash=user_hash,

@@ -23,22 +23,29 @@ from apps.platform.tenancy import tenant
 
 _lines = msgspec.json.Decoder(StoredMessage)
 
+# Kept by the connection, emptied by every commit (and by hand for a second batch in one transaction): making tables
+# anew costs a small push more than storing it.
 _TEMPORARY = """
-CREATE TEMPORARY TABLE incoming_session (
-    session_id text, started_at timestamptz, last_at timestamptz, user_hash text, agent text, channel text,
-    variant text, prompt_version text, assignments text[], model text, environment text, tags text[], metadata jsonb
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE incoming_message (
-    session_id text, digest bytea, role text, content text, sent_at timestamptz, position integer, metadata jsonb
-) ON COMMIT DROP
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming_session (
+    session_id text, digests integer, started_at timestamptz, last_at timestamptz, user_hash text, agent text,
+    channel text, variant text, prompt_version text, assignments text[], model text, environment text, tags text[],
+    metadata jsonb
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming_message (
+    conversation_id bigint, captured_on date, digest bytea, role text, content text, sent_at timestamptz,
+    position integer, metadata jsonb
+) ON COMMIT DELETE ROWS;
+DELETE FROM incoming_session;
+DELETE FROM incoming_message
 """
 
+# A new conversation begins with the version that its messages will make: one row written instead of two.
 # What a later push leaves empty never erases what an earlier one said.
 _UPSERT_CONVERSATIONS = """
 INSERT INTO ingestion_conversation AS c
     (organization_id, application_id, session_id, captured_on, started_at, last_at, content_version, assessed_version,
-     user_hash, agent, channel, variant, prompt_version, assignments, model, environment, tags, metadata)
-SELECT %(organization)s, %(application)s, session_id, %(captured_on)s, started_at, last_at, 0, 0,
+     touched_by, user_hash, agent, channel, variant, prompt_version, assignments, model, environment, tags, metadata)
+SELECT %(organization)s, %(application)s, session_id, %(captured_on)s, started_at, last_at, digests, 0, %(batch)s,
        user_hash, agent, channel, variant, prompt_version, assignments, model, environment, tags, metadata
 FROM incoming_session ORDER BY session_id
 ON CONFLICT (organization_id, application_id, session_id) DO UPDATE SET
@@ -54,22 +61,25 @@ ON CONFLICT (organization_id, application_id, session_id) DO UPDATE SET
     environment = coalesce(nullif(excluded.environment, ''), c.environment),
     tags = coalesce((SELECT array_agg(DISTINCT t ORDER BY t) FROM unnest(c.tags || excluded.tags) t), '{}'),
     metadata = c.metadata || excluded.metadata
+RETURNING session_id, id, captured_on, xmax = 0
 """
 
 _INSERT_MESSAGES = """
 WITH added AS (
     INSERT INTO ingestion_message
         (organization_id, captured_on, conversation_id, digest, role, content, sent_at, position, metadata)
-    SELECT c.organization_id, c.captured_on, c.id, m.digest, m.role, m.content, m.sent_at, m.position, m.metadata
-    FROM incoming_message m JOIN ingestion_conversation c
-        ON c.organization_id = %(organization)s AND c.application_id = %(application)s
-        AND c.session_id = m.session_id
+    SELECT %(organization)s, captured_on, conversation_id, digest, role, content, sent_at, position, metadata
+    FROM incoming_message
     ON CONFLICT DO NOTHING
     RETURNING conversation_id
-), counted AS (SELECT conversation_id, count(*) AS n FROM added GROUP BY conversation_id)
-UPDATE ingestion_conversation c SET content_version = content_version + n, touched_by = %(batch)s
-FROM counted WHERE c.organization_id = %(organization)s AND c.id = counted.conversation_id
-RETURNING n
+)
+SELECT conversation_id, count(*) FROM added GROUP BY 1
+"""
+
+_RAISE_VERSIONS = """
+UPDATE ingestion_conversation c SET content_version = content_version + grown.n, touched_by = %(batch)s
+FROM unnest(%(conversations)s::bigint[], %(counts)s::integer[]) AS grown(id, n)
+WHERE c.organization_id = %(organization)s AND c.id = grown.id
 """
 
 
@@ -123,29 +133,39 @@ def _write(batch: Batch, messages: list[StoredMessage], captured_on: date) -> tu
         _copy(
             cursor,
             "incoming_session",
-            ["text", "timestamptz", "timestamptz", *["text"] * 5, "text[]", "text", "text", "text[]", "jsonb"],
+            ["text", "int4", "timestamptz", "timestamptz", *["text"] * 5, "text[]", "text", "text", "text[]", "jsonb"],
             (
                 (
-                    s.session_id, s.started_at, s.last_at, s.user_hash, s.agent, s.channel, s.variant,
+                    s.session_id, s.digests, s.started_at, s.last_at, s.user_hash, s.agent, s.channel, s.variant,
                     s.prompt_version, s.assignments, s.model, s.environment, s.tags, Jsonb(s.metadata),
                 )
                 for s in sessions
             ),
         )  # fmt: skip
+        cursor.execute(_UPSERT_CONVERSATIONS, parameters)
+        places: dict[str, tuple[int, date]] = {}
+        known: set[int] = set()
+        for session_id, conversation_id, day, is_new in cursor.fetchall():
+            places[session_id] = conversation_id, day
+            if not is_new:
+                known.add(conversation_id)
         _copy(
             cursor,
             "incoming_message",
-            ["text", "bytea", "text", "text", "timestamptz", "int4", "jsonb"],
+            ["int8", "date", "bytea", "text", "text", "timestamptz", "int4", "jsonb"],
             (
-                (m.session_id, bytes.fromhex(m.digest), m.role, m.content, m.sent_at, m.position, Jsonb(m.metadata))
+                (*places[m.session_id], bytes.fromhex(m.digest), m.role, m.content, m.sent_at, m.position, _json(m))
                 for m in messages
             ),
         )
-        cursor.execute(_UPSERT_CONVERSATIONS, parameters)
         cursor.execute(_INSERT_MESSAGES, parameters)
-        added = sum(row[0] for row in cursor.fetchall())
-        cursor.execute("DROP TABLE incoming_session, incoming_message")
-        return len(sessions), added
+        counts = dict(cursor.fetchall())
+        if grown := {each: counts[each] for each in sorted(known & counts.keys())}:
+            cursor.execute(
+                _RAISE_VERSIONS, {**parameters, "conversations": list(grown), "counts": list(grown.values())}
+            )
+        cursor.execute("SELECT flywheel_know_conversations()")
+        return len(sessions), sum(counts.values())
 
 
 def _copy(cursor: object, table: str, types: list[str], rows: Iterable[tuple[object, ...]]) -> None:
@@ -153,6 +173,13 @@ def _copy(cursor: object, table: str, types: list[str], rows: Iterable[tuple[obj
         copy.set_types(types)
         for row in rows:
             copy.write_row(row)
+
+
+_NOTHING = Jsonb({})
+
+
+def _json(message: StoredMessage) -> Jsonb:
+    return Jsonb(message.metadata) if message.metadata else _NOTHING
 
 
 def mark_analyzed(*, batch_id: str) -> None:
