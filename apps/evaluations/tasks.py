@@ -9,13 +9,13 @@ from apps.platform import work
 @work.performs("evaluations.assess_batch")
 def assess_batch(*, organization_id: int, key: str) -> None:
     """Assess what one batch brought."""
-    assessing.assess_batch(organization_id=organization_id, batch_id=key)
+    assessing.assess_batch(organization_id=organization_id, batch_id=key, gives_way=True)
 
 
 @work.performs("evaluations.assess_stale")
 def assess_stale(*, organization_id: int, key: str) -> None:
     """Assess what changed in one application."""
-    assessing.assess_stale(organization_id=organization_id, application_id=int(key))
+    assessing.assess_stale(organization_id=organization_id, application_id=int(key), gives_way=True)
 
 
 @work.performs("evaluations.assess_one")

@@ -274,6 +274,11 @@ def waiting(at: datetime, limit: int = 500) -> list[WorkItem]:
     return list(WorkItem.objects.filter(_due(at)).annotate(place=place).order_by("place", "due_at")[:limit])
 
 
+def is_waiting(kind: str) -> bool:
+    """Say whether work of this kind is due, in any organization, and nobody has taken it up."""
+    return WorkItem.objects.filter(kind=kind, parked_reason="", lease_token="", due_at__lte=clock.wall()).exists()
+
+
 def waiting_keys(kind: str) -> list[str]:
     """Return the keys of this kind that wait or are under way in the current organization, parked ones too."""
     with connection.cursor() as cursor:

@@ -5,6 +5,7 @@ A killed supervisor leaves nothing behind: every child asked the kernel to end w
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ READY_WITHIN_S = 60
 STOP_WITHIN_S = 12
 MAINTAIN_EVERY_S = 6 * 3600
 WORKERS = ("worker", "analyst")
+_NICE = 10
 _LARGEST_LOG = 20 * 1024 * 1024
 
 
@@ -32,6 +34,7 @@ class Child:
 
     name: str
     command: list[str]
+    niceness: int = 0
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     quick_deaths: int = 0
@@ -46,9 +49,13 @@ class Child:
         with path.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, preexec_fn=die_with_parent, cwd=Path(__file__).parents[2],
+                start_new_session=True, preexec_fn=self._begin, cwd=Path(__file__).parents[2],
             )  # fmt: skip
         self.started_at = time.monotonic()
+
+    def _begin(self) -> None:
+        die_with_parent()
+        os.nice(self.niceness)
 
     def keep_alive(self, variables: dict[str, str], logs: Path) -> None:
         """Restart it when it has died and its pause is over."""
@@ -96,7 +103,8 @@ def product_children(*, host: str, port: int, workers: int, data_dir: Path) -> l
 def _workers(celery: list[str], workers: int, port: int) -> list[Child]:
     """Split the processes over two workers: one stores first, one analyzes first, and each helps the other when idle.
 
-    So a flood of pushes does not hold up analysis, nor a long analysis the storing.
+    So a flood of pushes does not hold up analysis, nor a long analysis the storing. Where both want a processor, what
+    was accepted is stored first: the one that analyzes first is nice to it.
     """
     storing = (workers + 1) // 2
     shares = zip(
@@ -106,7 +114,7 @@ def _workers(celery: list[str], workers: int, port: int) -> list[Child]:
         Child(name, [
             *celery, "worker", "-Q", queues, "-c", str(processes), "--prefetch-multiplier", "1",
             "-n", f"{name}-{port}@%h", "--without-gossip", "--without-mingle", "-l", "WARNING",
-        ])
+        ], niceness=0 if name == WORKERS[0] else _NICE)
         for name, queues, processes in shares
         if processes
     ]  # fmt: skip

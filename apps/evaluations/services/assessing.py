@@ -31,20 +31,24 @@ log = structlog.get_logger(__name__)
 SHARD = 400
 ROLLUP_DELAY = timedelta(seconds=1)
 
+# Kept by the connection, emptied by every commit, and by hand for the second half of a shard that failed.
 _TEMPORARY = """
-CREATE TEMPORARY TABLE assessed (
+CREATE TEMPORARY TABLE IF NOT EXISTS assessed (
     conversation_id bigint, analyzer text, analyzer_version text, content_version integer, result jsonb,
     settles_at timestamptz
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE fact_made (
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS fact_made (
     conversation_id bigint, content_version integer, captured_on date, session_id text, started_at timestamptz,
     day date, agent text, channel text, variant text, prompt_version text, model text, environment text, tags text[],
     unit_hash text, risk_score float8, attacks smallint, attacks_blocked smallint,
     attacks_succeeded smallint, attacks_unclear smallint, findings text[], quality_score float8, patterns text[],
     escalated boolean, resolution text, upsell text, churn text, enterprise_lead boolean, value numeric, fact jsonb
-) ON COMMIT DROP
+) ON COMMIT DELETE ROWS;
+DELETE FROM assessed;
+DELETE FROM fact_made
 """
 _WRITE_ASSESSMENTS = """
+WITH written AS (
 INSERT INTO evaluations_assessment AS a
     (organization_id, conversation_id, analyzer, analyzer_version, content_version, result, assessed_at, settles_at)
 SELECT %(organization)s, conversation_id, analyzer, analyzer_version, content_version, result, %(at)s, settles_at
@@ -54,7 +58,12 @@ ON CONFLICT (organization_id, conversation_id, analyzer) DO UPDATE SET
     result = excluded.result, assessed_at = excluded.assessed_at, settles_at = excluded.settles_at
 WHERE (excluded.content_version, excluded.analyzer_version::integer)
     >= (a.content_version, a.analyzer_version::integer)
+RETURNING conversation_id
+)
+SELECT conversation_id FROM written GROUP BY 1 HAVING count(*) = %(analyzers)s
 """
+# Another shard knew more: its fact stands, as its assessments do.
+_FORGET_OUTDATED = "DELETE FROM fact_made WHERE conversation_id <> ALL(%s)"
 _FACT_COLUMNS = (
     "captured_on, session_id, started_at, day, agent, channel, variant, prompt_version, model, environment, tags, "
     "unit_hash, risk_score, attacks, attacks_blocked, attacks_succeeded, attacks_unclear, findings, "
@@ -82,16 +91,22 @@ WHERE c.organization_id = %(organization)s AND c.id = f.conversation_id AND c.as
 """
 
 
-def assess_batch(*, organization_id: int, batch_id: str) -> None:
-    """Assess everything a batch brought, shard by shard, then say the batch is analyzed."""
-    _assess_all(organization_id, lambda: unassessed_of_batch(batch_id, SHARD))
+def assess_batch(*, organization_id: int, batch_id: str, gives_way: bool = False) -> None:
+    """Assess everything a batch brought, shard by shard, then say the batch is analyzed.
+
+    With ``gives_way`` it stops between two shards while pushes wait to be stored, and asks to go on after them.
+    """
+    if not _assess_all(organization_id, lambda: unassessed_of_batch(batch_id, SHARD), gives_way=gives_way):
+        work.ask("evaluations.assess_batch", organization_id=organization_id, key=batch_id)
+        return
     with tenant(organization_id):
         mark_analyzed(batch_id=batch_id)
 
 
-def assess_stale(*, organization_id: int, application_id: int) -> None:
+def assess_stale(*, organization_id: int, application_id: int, gives_way: bool = False) -> None:
     """Assess every conversation of an application that has changed since it was last looked at."""
-    _assess_all(organization_id, lambda: unassessed_of_application(application_id, SHARD))
+    if not _assess_all(organization_id, lambda: unassessed_of_application(application_id, SHARD), gives_way=gives_way):
+        work.ask("evaluations.assess_stale", organization_id=organization_id, key=str(application_id))
 
 
 def settle(*, organization_id: int, application_id: int) -> None:
@@ -120,14 +135,21 @@ def _ask_to_settle(organization_id: int, application_id: int, at: datetime) -> N
         work.ask("evaluations.settle", organization_id=organization_id, key=str(application_id), delay=first - at)
 
 
-def _assess_all(organization_id: int, next_shard: Callable[[], list[captured.Conversation]]) -> None:
+def _assess_all(
+    organization_id: int, next_shard: Callable[[], list[captured.Conversation]], *, gives_way: bool
+) -> bool:
+    """Assess shard by shard; return whether all is done, and it is unless it gave way to storing."""
     organization = Organization.objects.get(id=organization_id)
+    is_first = True
     while True:
         with tenant(organization_id):
             shard = next_shard()
             if not shard:
-                return
+                return True
+            if gives_way and not is_first and work.is_waiting("ingestion.store_batch"):
+                return False
             assess_each(shard, organization=organization, at=clock.now(organization))
+            is_first = False
 
 
 def assess_one(*, organization_id: int, conversation_id: int) -> None:
@@ -213,7 +235,9 @@ def _store(
     organization_id: int,
     at: datetime,
 ) -> None:
-    parameters: dict[str, Any] = {"organization": organization_id, "application": application_id, "at": at}
+    parameters: dict[str, Any] = {
+        "organization": organization_id, "application": application_id, "at": at, "analyzers": len(VERSIONS),
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_TEMPORARY)
         with cursor.copy("COPY assessed FROM STDIN") as copy:
@@ -226,12 +250,15 @@ def _store(
         with cursor.copy("COPY fact_made FROM STDIN") as copy:
             for row, (_, fact) in zip(rows, results, strict=True):
                 copy.write_row(_fact_row(row, fact))
+        # Their rows stay locked until this commits, so whoever knows more either came before or waits.
         cursor.execute(_WRITE_ASSESSMENTS, parameters)
+        current = [conversation_id for (conversation_id,) in cursor.fetchall()]
+        if len(current) < len(rows):
+            cursor.execute(_FORGET_OUTDATED, [current])
         cursor.execute(_WRITE_FACTS, parameters)
         if any(row.assignments for row in rows):
             cursor.execute(_WRITE_ASSIGNMENTS, parameters)
         cursor.execute(_MARK, parameters)
-        cursor.execute("DROP TABLE assessed, fact_made")
 
 
 def _json(value: object) -> str:
