@@ -98,6 +98,8 @@ def copy_directory(source: Path, target: Path) -> None:
 @contextmanager
 def stopped_at_the_end(running: Product) -> Iterator[Product]:
     """Stop what the tests have not stopped."""
-    yield running
-    if running.process.poll() is None:
-        running.stop()
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.stop()

@@ -76,9 +76,10 @@ class Product:
     def call(
         self, method: str, path: str, key: str = "", body: Any = None, *, timeout: float = 30.0, **headers: str
     ) -> Answered:
-        """Make one request and return what came of it; a value that is no text or bytes is sent as JSON."""
-        content = body if isinstance(body, str | bytes | None) else json.dumps(body)
-        kind = "application/x-ndjson" if isinstance(body, str | bytes) else "application/json"
+        """Make one request and return what came of it; what is not text, bytes or pieces of them is sent as JSON."""
+        is_raw = isinstance(body, str | bytes | Iterator)
+        content = body if is_raw or body is None else json.dumps(body)
+        kind = "application/x-ndjson" if is_raw else "application/json"
         sent = {"Content-Type": kind, "Authorization": f"Bearer {key}"} | headers
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         began = time.monotonic()

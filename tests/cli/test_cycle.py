@@ -11,8 +11,8 @@ from tests.product import flywheel
 pytestmark = pytest.mark.services
 
 
-def test_the_wheel_turns_once_and_says_what_each_stage_did(tmp_path: Path, data_dir: Path) -> None:
-    data = ["--data-dir", str(data_dir)]
+def test_the_wheel_turns_once_and_says_what_each_stage_did(tmp_path: Path, ready_dir: Path) -> None:
+    data = ["--data-dir", str(ready_dir)]
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text("schedule: weekly\nstages:\n  measure: {metrics: [block_rate]}\n")
     bad.write_text("schedule: weekly\nstages:\n  measure: {metrics: [luck]}\n")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,13 +24,9 @@ SIZE, SEED = 600, 3
 
 
 @pytest.fixture(scope="module")
-def product() -> Iterator[Product]:
+def product(shared_product: Product) -> Product:
     """One product for the whole file: each demo makes an organization of its own in it."""
-    with tempfile.TemporaryDirectory(prefix="flywheel-demo-", ignore_cleanup_errors=True) as directory:
-        Path(directory).chmod(0o711)
-        running = Product(Path(directory) / "var")
-        yield running
-        running.stop()
+    return shared_product
 
 
 def demo(product: Product, *arguments: str) -> str:

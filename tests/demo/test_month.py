@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,20 +88,11 @@ def test_what_has_just_begun_is_no_decision() -> None:
     assert "decisions right 1 of 1" in render_month(replace(WHOLE, verdicts=(WON, begun)))
 
 
-@pytest.fixture(scope="module")
-def product() -> Iterator[Product]:
-    with tempfile.TemporaryDirectory(prefix="flywheel-month-", ignore_cleanup_errors=True) as directory:
-        Path(directory).chmod(0o711)
-        running = Product(Path(directory) / "var")
-        yield running
-        running.stop()
-
-
 @pytest.mark.services
-def test_two_weeks_from_the_finding_to_the_verdict(product: Product) -> None:
+def test_two_weeks_from_the_finding_to_the_verdict(shared_product: Product) -> None:
     done = flywheel(
         "demo", "--weeks", "2", "--per-week", "1500", "--no-serve", "--format", "json", "--data-dir",
-        str(product.data_dir),
+        str(shared_product.data_dir),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

@@ -17,6 +17,7 @@ IN_CODE = re.compile(r"^(?: {4}|\$ )(.+)$|`([^`\n]+)`", re.MULTILINE)
 COMMAND = re.compile(r"(?:^|[(`;&] ?|\$ )(?:\.venv/bin/)?flywheel ((?:[^|&;)`#\n]|\\\n)+)")
 ADDRESS = re.compile(r"(?:127\.0\.0\.1:8000|(?:GET|POST|PUT) )(/api/[^\s`\"'|?]+)")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)\)")
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 TARGET = re.compile(r"^(?: {4}|.*`)make ([a-z-]+)", re.MULTILINE)
 
 
@@ -72,6 +73,16 @@ def test_every_make_target_exists(page: Path) -> None:
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
     assert set(TARGET.findall(page.read_text("utf-8"))) <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    named = TEST.findall(page.read_text("utf-8"))
+
+    missing = [name for file, name in named if f"def {name}(" not in (ROOT / file).read_text("utf-8")]
+
+    assert missing == []
+    assert len(named) > 30 or page.name != "reliability.md"
 
 
 def test_the_guide_was_read_at_all() -> None:

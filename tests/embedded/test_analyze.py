@@ -25,7 +25,7 @@ def write_log(path: Path, session: str) -> None:
 
 
 def test_unreadable_files_among_readable_ones_are_named_and_the_rest_is_reported(
-    tmp_path: Path, data_dir: Path
+    tmp_path: Path, ready_dir: Path
 ) -> None:
     (tmp_path / "logs" / "older").mkdir(parents=True)
     write_log(tmp_path / "logs" / "good.jsonl", "a")
@@ -34,7 +34,7 @@ def test_unreadable_files_among_readable_ones_are_named_and_the_rest_is_reported
     (tmp_path / "logs" / "prose.jsonl").write_text("Dear diary,\n")
     (tmp_path / "logs" / "cut.jsonl.gz").write_bytes(gzip.compress(b"{}\n" * 5000)[:40])
     output = tmp_path / "report.json"
-    data = ["--data-dir", str(data_dir)]
+    data = ["--data-dir", str(ready_dir)]
 
     done = flywheel("analyze", str(tmp_path / "lo*"), "--format", "json", "--output", str(output), *data)
     condition = ["--suite", "quality-assessment", "--fail-on", "security_incidents > 0"]
