@@ -239,6 +239,7 @@ def test_what_rolls_back_was_never_told_of_and_what_happened_is_told_once(
         "https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/latest/meta-data/",
         "https://[::ffff:10.0.0.1]/", "https://2130706433/", "https://0x7f.1/", "https://user@example.com/",
         "http://example.com/", "file:///etc/passwd", "https://exa mple.com/", "",
+        f"https://{'a' * 300}.example/",
     ],
 )  # fmt: skip
 def test_an_address_inside_is_refused_with_its_reason(organization: Organization, url: str) -> None:

@@ -164,6 +164,8 @@ class ReplayView(_WebhookView):
             delivering.send_again(delivery=delivery, at=at, actor=actor)
             return Response({"events": 1}, status=202)
         since = read_time(body.get("since"), "since")
+        if not clock.is_usable(since):
+            raise Problem(422, "bad_time", "`since` lies beyond the times that can be compared.")
         return Response(
             {"events": delivering.replay(endpoint=endpoint, since=since, at=at, actor=actor)}, status=202
         )  # fmt: skip

@@ -14,6 +14,8 @@ from apps.platform.models import WebhookDelivery, WebhookEndpoint
 # The secret before signs this long beside the new one, so that receivers can change over.
 OVERLAP = timedelta(days=1)
 MOST = 20
+# DNS has no longer ones.
+_LONGEST_HOST = 253
 
 
 class BadEndpoint(ValueError):
@@ -103,9 +105,12 @@ def _checked(name: str, url: str, events: Sequence[str], shape: str) -> outbound
     if unknown := sorted(set(events) - set(outbox.KINDS)):
         raise BadEndpoint(f"there is no event {unknown[0]!r}; there are {', '.join(outbox.KINDS)}")
     try:
-        return outbound.check_url(url)
+        target = outbound.check_url(url)
     except outbound.Refused as error:
         raise BadEndpoint(str(error)) from error
+    if len(target.host) > _LONGEST_HOST:
+        raise BadEndpoint(f"the name of a host has at most {_LONGEST_HOST} characters")
+    return target
 
 
 def _audit(endpoint: WebhookEndpoint, action: str, *, at: datetime, actor: str, **detail: object) -> None:

@@ -32,6 +32,8 @@ _STATES = {
     "assigned": ("live", "assigned"),
     "resolved": ("good", "resolved"),
     "delivered": ("good", "delivered"),
+    "sent": ("good", "sent"),
+    "withdrawn": ("none", "over before it was due"),
     "failing": ("bad", "failing"),
     "disabled": ("none", "switched off"),
     "draft": ("todo", "draft"),
