@@ -13,6 +13,7 @@ from apps.insights.api import views as insights
 from apps.library.api import guarding, guardrails, prompts
 from apps.organizations.api import models, webhooks
 from apps.organizations.api import views as organizations
+from apps.reports.api import views as reports
 from flywheel.openapi import OpenApiView
 
 urlpatterns = [
@@ -72,6 +73,10 @@ urlpatterns = [
     path("improvements/<str:improvement_id>/reject", improvements.RejectView.as_view()),
     path("improvements/<str:improvement_id>/start", improvements.StartView.as_view()),
     path("improvements/<str:improvement_id>/retire", improvements.RetireView.as_view()),
+    path("roi/model", reports.ModelView.as_view()),
+    path("roi/reports", reports.ReportsView.as_view()),
+    path("roi/reports/<str:report_id>.<str:form>", reports.ReportFileView.as_view()),
+    path("roi/reports/<str:report_id>", reports.ReportView.as_view()),
     path("cycles", cycles.CyclesView.as_view()),
     path("cycles/config", cycles.CycleConfigView.as_view()),
     path("cycles/<str:cycle_id>", cycles.CycleView.as_view()),

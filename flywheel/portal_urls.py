@@ -11,6 +11,7 @@ from apps.ingestion.web import views as captured
 from apps.insights.web import alerts, insights
 from apps.library.web import prompts
 from apps.organizations.web import models, people, tenants, webhooks
+from apps.reports.web import assumptions, lines, roi
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -38,6 +39,7 @@ urlpatterns = [
     path("improvements/<str:improvement_id>/<slug:action>/", improvements.act, name="act_on_improvement"),
     path("experiments/", experiments.experiment_list, name="experiments"),
     path("experiments/<str:experiment_id>/", experiments.experiment, name="experiment"),
+    path("experiments/<str:experiment_id>/money/", lines.experiment_money, name="experiment_money"),
     path("experiments/<str:experiment_id>/<slug:action>/", experiments.act, name="act_on_experiment"),
     path("shared/", shared.entry_list, name="entries"),
     path("shared/<str:entry_id>/adopt/", shared.adopt_entry, name="adopt_entry"),
@@ -50,6 +52,15 @@ urlpatterns = [
     path("cycles/<str:cycle_id>/", cycles.cycle, name="cycle"),
     path("cycles/<str:cycle_id>/retry/", cycles.retry, name="retry_cycle"),
     path("applications/<slug:slug>/wheel/", cycles.configuration, name="cycle_config"),
+    path("welcome/", roi.landing, name="landing"),
+    path("roi/", roi.roi, name="roi"),
+    path("roi/reports/", roi.reports, name="roi_reports"),
+    path("roi/reports/<str:report_id>/", roi.report, name="roi_report"),
+    path("roi/reports/<str:report_id>/file.<str:form>", roi.report_file, name="roi_report_file"),
+    path("roi/lines/<str:source_id>/", lines.line, name="roi_line"),
+    path("roi/assumptions/", assumptions.assumption_list, name="roi_assumptions"),
+    path("roi/assumptions/people/", assumptions.finance, name="roi_finance"),
+    path("roi/assumptions/<int:assumption_id>/<slug:action>/", assumptions.act, name="act_on_assumption"),
     path("uploads/", captured.batches, name="batches"),
     path("uploads/new/", captured.upload, name="upload"),
     path("uploads/<str:batch_id>/", captured.batch, name="batch"),

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "apps.library",
     "apps.experiments",
     "apps.improvements",
+    "apps.reports",
     "apps.cycles",
 ]
 
@@ -175,7 +176,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"ingestion.*": {"queue": "capture"}, "evaluations.*": {"queue": "analysis"}}
 # What a tick looks for besides work whose message was lost: slots and gates whose time has come.
-TICKS = ["cycles.start_due"]
+TICKS = ["cycles.start_due", "reports.start_due"]
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "platform.tick", "schedule": 15.0, "options": {"expires": 15}}}
 CELERY_TIMEZONE = "UTC"
 
@@ -236,7 +237,7 @@ ACCOUNT_SESSION_REMEMBER = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = "Flywheel"
 LOGIN_URL = "/accounts/login/"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = "/welcome/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.filebased.EmailBackend")
 EMAIL_FILE_PATH = str(DATA_DIR / "mail")
@@ -308,6 +309,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
     },
 }
 

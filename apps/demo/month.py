@@ -13,6 +13,7 @@ import msgspec
 
 from apps.demo.client import ApiError, Client
 from apps.demo.counting import TrueCounts
+from apps.demo.finance import ask_report, say_assumptions
 from apps.demo.production import SimulatedConversation, simulate_week
 from apps.demo.pusher import Pushed, Stored, post_outcomes, push, wait
 from apps.demo.shop import Shop
@@ -77,6 +78,7 @@ class Month(msgspec.Struct, frozen=True):
     improvements: tuple[dict[str, Any], ...]
     verdicts: tuple[Verdict, ...]
     flagged: tuple[Flagged, ...]
+    report: dict[str, Any] = {}
 
 
 class LoopCut(RuntimeError):
@@ -99,10 +101,11 @@ def live_month(client: Client, plan: Plan, *, tell: Told = lambda event, what: N
     life = _Life(shop, plan, tell)
     try:
         shop.open(START, configured=plan.cut != "insights")
+        say_assumptions(shop)
         weeks = tuple(life.week(number) for number in range(1, plan.weeks + 1))
         month = Month(
             plan, weeks, tuple(shop.get("improvements")["results"]), tuple(life.verdicts()),
-            tuple(read_flagged(client, plan.application)),
+            tuple(read_flagged(client, plan.application)), ask_report(shop),
         )  # fmt: skip
     finally:
         shop.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from apps.demo.finance import return_line
 from apps.demo.month import Month, Plan, Verdict, Week
 from apps.evaluations.domain.intervals import wilson
 
@@ -73,6 +74,8 @@ def render_month(month: Month) -> str:
         f"  decisions right {sum(right)} of {len(right)} · intervals covering {sum(covered)} of {len(covered)}"
         " · the bot's truth: apps/demo/truth.yaml"
     )
+    if month.report:
+        lines.append(return_line(month.report))
     return "\n".join(lines)
 
 
@@ -109,8 +112,17 @@ def summarize_month(month: Month) -> dict[str, Any]:
             }
             for week in month.weeks
         ],
+        "roi": _worth(month.report),
         "detection": dict(zip(("sent", "found", "false_alarms"), _detection(month), strict=True)),
     }  # fmt: skip
+
+
+def _worth(report: dict[str, Any]) -> dict[str, Any] | None:
+    content = report.get("content")
+    if not content:
+        return None
+    names = ("headline", "currency", "figures", "missing", "not_counted", "code", "seed", "draws")
+    return {"report": report["id"], "sha256": report["sha256"], **{name: content.get(name) for name in names}}
 
 
 def difference(verdict: Verdict) -> str:

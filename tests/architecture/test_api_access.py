@@ -23,6 +23,7 @@ from apps.organizations.models import ApiKey, Application
 from apps.platform import clock
 from apps.platform.models import OutboxEvent, WebhookEndpoint
 from apps.platform.tenancy import tenant
+from apps.reports.models import Assumption, Report
 from flywheel import api_urls
 from tests.architecture.test_portal_access import House, make_house
 from tests.factories import make_application, make_key
@@ -87,6 +88,10 @@ DOORS = {
     "improvements/<str:improvement_id>/reject": {"POST": "experiments"},
     "improvements/<str:improvement_id>/start": {"POST": "experiments"},
     "improvements/<str:improvement_id>/retire": {"POST": "experiments"},
+    "roi/model": {"GET": "reports", "PUT": "reports"},
+    "roi/reports": {"GET": "reports", "POST": "reports"},
+    "roi/reports/<str:report_id>.<str:form>": {"GET": "reports"},
+    "roi/reports/<str:report_id>": {"GET": "reports"},
     "cycles": {"GET": "read", "POST": "experiments"},
     "cycles/config": {"GET": "read", "PUT": "admin"},
     "cycles/<str:cycle_id>": {"GET": "read"},
@@ -107,6 +112,9 @@ BODIES: dict[tuple[str, str], Any] = {
     ("applications/<slug:slug>/profile", "PUT"): {"canaries": ["canary-1"]},
     ("models/<slug:purpose>", "PUT"): {"base_url": "https://93.184.216.34/v1", "model": "m"},
     ("sandbox/clock", "POST"): {"at": "2026-12-01T00:00:00Z"},
+    ("roi/model", "PUT"): {
+        "assumptions": [{"key": "hourly_rate", "value": 75, "owner": "finance", "source": "finance"}]
+    },
     ("cycles/config", "PUT"): {"schedule": "weekly"},
     ("insights/<str:insight_id>/assign", "POST"): {"team": "product"},
     ("insights/<str:insight_id>/comments", "POST"): {"text": "I look into it."},
@@ -168,6 +176,8 @@ def state(house: House) -> list[Any]:
                 Backtest,
                 WebhookEndpoint,
                 OutboxEvent,
+                Assumption,
+                Report,
             )
         ]
 
@@ -260,7 +270,8 @@ def test_a_key_of_one_application_sees_no_other(ours: House) -> None:
 
 
 def test_every_refusal_is_a_problem_with_a_code_and_the_requests_id(ours: House) -> None:
-    answers = [answer for key in ("", make_key(ours.organization, "reports")) for _, _, answer in calls(key, ours)]
+    keys = ("", make_key(ours.organization, "guardrails"))
+    answers = [answer for key in keys for _, _, answer in calls(key, ours) if answer.status_code in (401, 403)]
 
     assert {answer.headers["Content-Type"] for answer in answers} == {"application/problem+json"}
     assert all(answer.json()["code"] and answer.json()["request_id"] for answer in answers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,6 +25,9 @@ from apps.organizations.models import ApiKey, Application, AuditEvent, Invitatio
 from apps.organizations.services import webhooks
 from apps.platform import clock
 from apps.platform.tenancy import tenant
+from apps.reports.domain.periods import month
+from apps.reports.models import BenefitLine
+from apps.reports.services import assumptions, reporting
 from flywheel import portal_urls, urls
 from tests.factories import make_experiment, make_improvement, make_insight, make_key, make_organization
 from tests.portal.world import capture, make_member
@@ -76,6 +80,20 @@ DOORS = {
     "experiments": Door(ROLES),
     "experiment": Door(ROLES, ids=("experiment_id",)),
     "act_on_experiment": Door(None, WORKERS, ids=("experiment_id", "action")),
+    "experiment_money": Door(ROLES, ids=("experiment_id",)),
+    "landing": Door(ROLES),
+    "roi": Door(ROLES),
+    "roi_reports": Door(ROLES, WORKERS | {"executive"}, form={"kind": "on_demand"}),
+    "roi_report": Door(ROLES, ids=("report_id",)),
+    "roi_report_file": Door(ROLES, ids=("report_id", "form")),
+    "roi_line": Door(ROLES, ids=("source_id",)),
+    "roi_assumptions": Door(
+        ROLES,
+        ADMINISTRATORS,
+        form={"key": "hourly_rate", "low": 1, "mode": 2, "high": 3, "owner": "a", "source": "guess"},
+    ),
+    "act_on_assumption": Door(None, ADMINISTRATORS, ids=("assumption_id", "action")),
+    "roi_finance": Door(None, ADMINISTRATORS, form={"member": "1", "may": "no"}),
     "prompts": Door(ROLES, WORKERS, form={"name": "new", "text": "Be kind.", "production": "on"}),
     "entries": Door(ROLES),
     "share_version": Door(None, WORKERS, ids=("name", "number")),
@@ -172,6 +190,18 @@ def make_house(slug: str) -> House:
             organization_id=organization.id, name="hook", url="https://hooks.example.test/", events=["insight.opened"],
             shape="standard", at=clock.wall(), actor="test",
         ).row  # fmt: skip
+        said = assumptions.say(
+            application=Application.objects.get(), at=clock.wall(), actor="test",
+            said=assumptions.Said("licence", *[Decimal(1)] * 3, "unit", "a", "guess", clock.wall().date()),
+        )  # fmt: skip
+        line = BenefitLine.objects.create(
+            organization_id=organization.id, application=said.application, source_kind="experiment",
+            source_id=f"x_{slug}", metric="escalation_rate", period="2026-10", name="one", state="no_winner",
+            decided_at=clock.wall(), written_at=clock.wall(), scope="arm",
+        )  # fmt: skip
+        report = reporting.ask(
+            organization=organization, application=None, period=month("2026-10"), at=clock.wall(), actor="test"
+        )
         ids = {
             "webhook_id": endpoint.public_id,
             "event_id": webhooks.send_test(endpoint=endpoint, at=clock.wall(), actor="test"),
@@ -179,6 +209,10 @@ def make_house(slug: str) -> House:
                 organization_id=organization.id, team="security", floor="high", at=clock.wall(), actor="test"
             ).public_id,
             "insight_id": make_insight(Application.objects.get()).public_id,
+            "report_id": report.public_id,
+            "source_id": line.source_id,
+            "assumption_id": said.id,
+            "form": "pdf",
             "experiment_id": experiment.public_id,
             "improvement_id": make_improvement(f"{slug}-prompt", Application.objects.get()).public_id,
             "entry_id": share(slug),

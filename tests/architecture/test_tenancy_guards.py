@@ -18,6 +18,8 @@ OUTSIDE_ROW_SECURITY = {
     "organizations_apikey": "a key is looked up to learn the organization",
     "organizations_auditevent": "written by actions outside any organization too",
     "cycles_schedule": "the tick looks for every organization's slots; times and ids only",
+    "reports_reportschedule": "the tick looks for every organization's reports; times and ids only",
+    "reports_financepermission": "what a member may is asked before entering, as the membership is",
     "platform_workitem": "workers look for everybody's work; ids and leases only",
 }
 _FRAMEWORK = ("auth_", "account_", "socialaccount_", "mfa_", "django_")

@@ -335,6 +335,8 @@ def _end(
             "winner": experiment.winner or None,
         },
     )  # fmt: skip
+    # The ledger stands above experiments and knows them; it is asked by name to write what this one did.
+    work.ask("reports.fill", organization_id=experiment.organization_id, key="ledger")
 
 
 def _go(

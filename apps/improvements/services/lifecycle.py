@@ -214,6 +214,9 @@ def _go(
         organization_id=improvement.organization_id, at=at, actor=actor, action=f"improvement.{state}",
         subject=improvement.public_id, before=before, reason=reason[:500],
     )  # fmt: skip
+    if ended:
+        # The ledger stands above improvements and knows them; it is asked by name to write what this one did.
+        work.ask("reports.fill", organization_id=improvement.organization_id, key="ledger")
 
 
 def _lock(improvement_id: int) -> Improvement:

@@ -16,7 +16,13 @@ from apps.organizations.services.people import (
     remove_member,
     revoke_invitation,
 )
-from apps.organizations.services.tenants import ensure_application, ensure_organization, move_clock, save_profile
+from apps.organizations.services.tenants import (
+    ensure_application,
+    ensure_organization,
+    move_clock,
+    save_profile,
+    say_currency,
+)
 
 __all__ = [
     "BadEndpoint",
@@ -43,4 +49,5 @@ __all__ = [
     "rotate_key",
     "save_endpoint",
     "save_profile",
+    "say_currency",
 ]

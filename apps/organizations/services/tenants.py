@@ -43,6 +43,21 @@ def ensure_application(*, organization_id: int, slug: str, at: datetime, name: s
     return application
 
 
+def say_currency(*, organization: Organization, currency: str, at: datetime, actor: str) -> bool:
+    """Give an organization without a currency its one; return whether it has it now. One that has another keeps it.
+
+    Amounts already captured are in the currency of their day: changing it would change what they mean.
+    """
+    if not (len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()):
+        raise ValueError("a currency is three capital letters, such as USD")
+    if Organization.objects.filter(id=organization.id, currency="").update(currency=currency):
+        record_audit(
+            organization_id=organization.id, at=at, actor=actor, action="organization.currency", subject=currency
+        )
+    organization.refresh_from_db(fields=["currency"])
+    return organization.currency == currency
+
+
 def save_profile(*, application: Application, profile: dict[str, Any], at: datetime, actor: str) -> None:
     """Replace an application's profile (already checked for shape)."""
     with tenant(application.organization_id):

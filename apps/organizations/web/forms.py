@@ -15,6 +15,7 @@ from apps.organizations.services.endpoints import TOKENS_PER_DAY, TOKENS_PER_RUN
 _SCOPES = [
     (ApiKey.Scope.INGEST, "push logs and outcomes"),
     (ApiKey.Scope.READ, "read conversations and metrics"),
+    (ApiKey.Scope.REPORTS, "say assumptions, ask for and read ROI reports"),
     (ApiKey.Scope.ADMIN, "change profiles and the sandbox clock"),
 ]
 

@@ -25,6 +25,7 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Library", "prompts", "Improve", 3, None, None),
     ("Shared", "entries", "Improve", 3, None, None),
     ("Experiments", "experiments", "Deploy", 4, None, None),
+    ("ROI", "roi", "Measure", 5, None, None),
     ("Cycles", "cycles", "Repeat", None, None, None),
     ("Applications", "applications", "Organization", None, None, None),
     ("Language models", "models", "Organization", None, None, ADMINISTRATORS),

@@ -20,6 +20,7 @@ _STATES = {
     "finished": ("good", "finished"),
     "done": ("good", "done"),
     "waiting": ("live", "waiting"),
+    "ready": ("good", "ready"),
     "cancelling": ("live", "being cancelled"),
     "cancelled": ("none", "cancelled"),
     "failed": ("bad", "failed"),

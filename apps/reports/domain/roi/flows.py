@@ -52,7 +52,7 @@ def flow(model: Model, overlaps: Overlaps, inputs: Inputs) -> Flows:
     worth = {}
     for line in model.benefits:
         lost = sum((units[key].clip(min=0) for key in overlaps.spared.get(line.key, ())), np.zeros(1))
-        taken = _less(line, units[line.key], lost, inputs)
+        taken = _less(units[line.key], lost, _volumes(line, model, inputs, size))
         worth[line.key] = _recurring(line, taken * _price(line, inputs, size), inputs)
     return Flows(
         benefits={line.key: worth[line.key] for line in model.benefits if line.is_counted},
@@ -64,14 +64,15 @@ def flow(model: Model, overlaps: Overlaps, inputs: Inputs) -> Flows:
 def _units(line: BenefitLine, model: Model, overlaps: Overlaps, inputs: Inputs, size: int) -> Draws:
     """Return effect × volume by draw and month, others' claims, ramp and decay considered."""
     months = np.zeros((size, model.months + 1))
-    full = _drawn(line.volume, inputs, size) * _effect(line, inputs)
+    full = _effect(line, inputs)
+    volumes = _volumes(line, model, inputs, size)
     decay = _drawn(line.decay, inputs, size)
     kept = overlaps.shares.get(line.key, {})
     for month in months_of(line, model.months):
         if line.each is Each.ONCE and month > line.first:
             break
         age = month - max(line.first, 1)
-        months[:, month] = full * float(kept.get(month, Decimal(1)))
+        months[:, month] = full * volumes[:, month] * float(kept.get(month, Decimal(1)))
         if line.each is not Each.ONCE:
             months[:, month] *= reached(age, float(line.ramp_months)) * (1 - decay) ** age
     return months * float(WEEKS_A_MONTH) if line.each is Each.WEEK else months
@@ -85,11 +86,19 @@ def reached(age: int, ramp_months: float) -> float:
     return (rising**2 - age**2) / (2 * ramp_months) + (age + 1.0 - rising)
 
 
-def _less(line: BenefitLine, units: Draws, lost: Draws, inputs: Inputs) -> Draws:
+def _volumes(line: BenefitLine, model: Model, inputs: Inputs, size: int) -> Draws:
+    """Return the volume by draw and month: the line's own, and that of the months where it is known."""
+    volumes: Draws = np.repeat(_drawn(line.volume, inputs, size)[:, None], model.months + 1, axis=1)
+    for month, volume in line.volumes:
+        if month <= model.months:
+            volumes[:, month] = float(volume)
+    return volumes
+
+
+def _less(units: Draws, lost: Draws, volume: Draws) -> Draws:
     """Return the units without those of conversations that another line kept from existing."""
     if not lost.any():
         return units
-    volume = _drawn(line.volume, inputs, len(units))[:, None]
     left: Draws = np.divide((volume - lost).clip(min=0), volume, out=np.zeros_like(units), where=volume != 0)
     return units * left
 
@@ -115,6 +124,9 @@ def _recurring(line: BenefitLine, fresh: Draws, inputs: Inputs) -> Draws:
 def _spent(line: CostLine, model: Model, inputs: Inputs, size: int) -> Draws:
     months = np.zeros((size, model.months + 1))
     amount = _drawn(line.quantity, inputs, size) * _drawn(line.price, inputs, size)
+    if line.effect is not None:
+        # Effects are drawn as gains.
+        amount = -amount * inputs["loss", line.key]
     if line.each is Each.ONCE:
         if line.first <= model.months:
             months[:, line.first] = amount

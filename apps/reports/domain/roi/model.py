@@ -112,7 +112,8 @@ class BenefitLine:
     reach everybody, in a straight line. ``decay``: share of the effect that fades each month. ``churn``: each month's
     new revenue recurs, less this share every month; None: a flat run rate. ``metric`` and ``scope`` (which
     conversations) are what the line claims; ``share`` is the part of a claim that others make as well, ``joint`` that
-    it was measured by a holdout from all of them together. ``haircut`` None: that of the grade.
+    it was measured by a holdout from all of them together. ``haircut`` None: that of the grade. ``volumes`` are those
+    of single months, (month, volume), where they are known: what was counted stands before what is expected.
     """
 
     key: str
@@ -135,6 +136,7 @@ class BenefitLine:
     joint: bool = False
     haircut: Decimal | None = None
     haircut_reason: str = ""
+    volumes: tuple[tuple[int, Decimal], ...] = ()
 
     @property
     def is_counted(self) -> bool:
@@ -154,7 +156,10 @@ class BenefitLine:
 
 @dataclass(frozen=True)
 class CostLine:
-    """Quantity × price, once (at the end of month ``first``; 0: at the start), or each week or month to ``last``."""
+    """Quantity × price, once (at the end of month ``first``; 0: at the start), or each week or month to ``last``.
+
+    With an ``effect`` it is what a change made worse: effect × quantity × price, a loss being positive.
+    """
 
     key: str
     kind: CostKind
@@ -164,6 +169,7 @@ class CostLine:
     each: Each = Each.MONTH
     first: int = 1
     last: int | None = None
+    effect: Effect | None = None
 
     def terms(self) -> tuple[Term, ...]:
         """Every term of the line."""

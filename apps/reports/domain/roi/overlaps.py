@@ -53,8 +53,10 @@ def settle(lines: Sequence[BenefitLine], *, months: int) -> Overlaps:
                 shares.setdefault(line.key, {})[month] = share
             notes |= dict.fromkeys(_lost(present, metric, scope))
     spared = {line.key: _spared(line, counted) for line in counted if _spared(line, counted)}
+    names = {line.key: _called(line) for line in counted}
     notes |= {
-        f"{_called(line)}: conversations that {', '.join(by)} kept from escalating are not counted again": None
+        f"{_called(line)}: conversations that {', '.join(map(names.__getitem__, by))} kept from escalating are not "
+        "counted again": None
         for line in counted
         if (by := spared.get(line.key))
     }

@@ -63,6 +63,15 @@ class FanPoint:
 
 
 @dataclass(frozen=True)
+class MonthMean:
+    """What all counted lines bring and cost in a month on average over the draws, so that months add up."""
+
+    month: int
+    benefit: Decimal
+    cost: Decimal
+
+
+@dataclass(frozen=True)
 class LineReturn:
     """A benefit line over the horizon. ``a_month``: at full strength, at the most likely values, before the haircut."""
 
@@ -122,6 +131,7 @@ class Simulation:
     chance_of_loss: float
     payback: Payback
     fan: tuple[FanPoint, ...]
+    by_month: tuple[MonthMean, ...]
     lines: tuple[LineReturn, ...]
     costs: tuple[CostTotal, ...]
     apart: tuple[LineReturn, ...]
@@ -163,6 +173,9 @@ def simulate(model: Model, *, seed: int = 1, draws: int = DRAWS) -> Simulation:
         chance_of_loss=float(np.mean(ending < 0)),
         payback=_payback(net),
         fan=_fan(net),
+        by_month=tuple(
+            MonthMean(month, _mean(benefit[:, month]), _mean(cost[:, month])) for month in range(net.shape[1])
+        ),
         lines=_lines(model, flows.benefits),
         costs=_costs(model, flows),
         apart=_lines(model, flows.apart),
@@ -178,6 +191,9 @@ def _draw(model: Model, *, draws: int, seed: int) -> Inputs:
     for line in model.benefits:
         if line.effect is not None:
             found["effect", line.key] = draw_effect(line.effect, key=line.key, draws=draws, seed=seed)
+    for cost in model.costs:
+        if cost.effect is not None:
+            found["loss", cost.key] = draw_effect(cost.effect, key=f"loss of {cost.key}", draws=draws, seed=seed)
     return found
 
 
@@ -199,9 +215,10 @@ def _by_default(model: Model, overlaps: Overlaps, inputs: Inputs) -> Percentages
 def _tornado(model: Model, overlaps: Overlaps, inputs: Inputs) -> tuple[Swing, ...]:
     counted = [line for line in model.benefits if line.is_counted]
     in_total = {("assumption", key) for key in _assumed(counted, model.costs)}
-    in_total |= {("effect", line.key) for line in counted}
+    in_total |= {("effect", line.key) for line in counted} | {("loss", line.key) for line in model.costs}
     middle = {name: np.median(drawn, keepdims=True) for name, drawn in inputs.items()}
     labels = {("effect", line.key): f"effect of {line.label or line.key}" for line in model.benefits}
+    labels |= {("loss", line.key): f"loss by {line.label or line.key}" for line in model.costs}
     swings = []
     for name in sorted(in_total & set(inputs)):
         low, high = (np.percentile(inputs[name], each, keepdims=True) for each in (10, 90))
@@ -282,7 +299,11 @@ def _discounts(model: Model) -> Draws:
 
 def _spread(values: Draws) -> Spread:
     middle = [cents(round(float(each), 2)) for each in np.percentile(values, _MIDDLE)]
-    return Spread(middle[0], middle[1], middle[2], cents(round(float(values.mean()), 2)))
+    return Spread(middle[0], middle[1], middle[2], _mean(values))
+
+
+def _mean(values: Draws) -> Decimal:
+    return cents(round(float(values.mean()), 2))
 
 
 def _figure(value: float) -> Decimal:

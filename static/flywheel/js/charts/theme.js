@@ -17,6 +17,10 @@ export const format = (v, unit) => {
   if (unit === "$k") return sign + "$" + (a >= 1000 ? (a / 1000).toFixed(a % 1000 ? 1 : 0) + "k" : Math.round(a));
   return sign + (Number.isInteger(a) ? a : a.toFixed(a < 10 ? 1 : 0)) + (unit === "%" ? " %" : unit === "pts" ? " pts" : unit ? " " + unit : "");
 };
+export const cash = (v, symbol) => {
+  const a = Math.abs(v), short = a >= 10000 ? (a / 1000).toFixed(a % 1000 && a < 100000 ? 1 : 0) + "k" : a >= 100 || Number.isInteger(a) ? Math.round(a).toLocaleString("en-US") : a.toFixed(2);
+  return (v < 0 ? "−" : "") + symbol + short;
+};
 export const hatch = (color, ground) => {                      // unclear is a texture as well as a grey
   const c = document.createElement("canvas"); c.width = c.height = 6;
   const g = c.getContext("2d"); g.fillStyle = ground; g.fillRect(0, 0, 6, 6);
