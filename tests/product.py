@@ -61,7 +61,10 @@ class Product:
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.first_line = self.process.stdout.readline()
-        assert "API" in self.first_line, "it did not start; what it said stands in the captured errors"
+        if "API" not in self.first_line:
+            self.process.kill()
+            self.process.communicate()
+            raise AssertionError("it did not start; what it said stands in the captured errors")
 
     @property
     def url(self) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from flywheel.embedded.environment import Environment, prepare, say_running
 from flywheel.embedded.process import die_with_parent, undisturbed
 
-READY_WITHIN_S = 60
+READY_WITHIN_S = 120  # a machine that does other things starts slowly; a web process that ends is told at once
 STOP_WITHIN_S = 12
 MAINTAIN_EVERY_S = 6 * 3600
 WORKERS = ("worker", "analyst")
