@@ -8,6 +8,7 @@ from apps.evaluations.api import views as evaluations
 from apps.experiments.api import comparisons, experiments, serving
 from apps.improvements.api import library as shared
 from apps.improvements.api import views as improvements
+from apps.ingestion.api import policies, rejected, sources
 from apps.ingestion.api import views as ingestion
 from apps.insights.api import views as insights
 from apps.library.api import guarding, guardrails, prompts
@@ -20,11 +21,16 @@ urlpatterns = [
     path("logs", ingestion.LogsView.as_view()),
     path("batches", ingestion.BatchesView.as_view()),
     path("batches/<str:batch_id>/retry", ingestion.RetryBatchView.as_view()),
+    path("batches/<str:batch_id>/redrive", rejected.RedriveView.as_view()),
+    path("batches/<str:batch_id>/rejected.csv", rejected.RejectedLinesView.as_view(), {"form": "csv"}),
+    path("batches/<str:batch_id>/rejected.ndjson", rejected.RejectedLinesView.as_view(), {"form": "ndjson"}),
     path("batches/<str:batch_id>", ingestion.BatchView.as_view()),
     path("outcomes", ingestion.OutcomesView.as_view()),
     path("applications/<slug:slug>/profile", organizations.ProfileView.as_view()),
     path("models", models.ModelsView.as_view()),
     path("models/<slug:purpose>", models.ModelView.as_view()),
+    path("capture-sources", sources.CaptureSourcesView.as_view()),
+    path("redaction-policy", policies.RedactionPolicyView.as_view()),
     path("sandbox/clock", organizations.SandboxClockView.as_view()),
     path("conversations", evaluations.ConversationsView.as_view(), name="conversations"),
     path("conversations/<path:session_id>", evaluations.ConversationView.as_view()),

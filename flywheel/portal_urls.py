@@ -7,6 +7,7 @@ from apps.evaluations.web import conversations, dashboards, runs
 from apps.experiments.web import experiments
 from apps.improvements.web import improvements, shared
 from apps.improvements.web import insights as one_insight
+from apps.ingestion.web import policies, sources
 from apps.ingestion.web import views as captured
 from apps.insights.web import alerts, insights
 from apps.library.web import prompts
@@ -65,7 +66,10 @@ urlpatterns = [
     path("uploads/new/", captured.upload, name="upload"),
     path("uploads/<str:batch_id>/", captured.batch, name="batch"),
     path("uploads/<str:batch_id>/status/", captured.batch_status, name="batch_status"),
-    path("uploads/<str:batch_id>/rejected.csv", captured.rejected_lines, name="rejected_lines"),
+    path("uploads/<str:batch_id>/redrive/", captured.redrive, name="redrive_batch"),
+    path("uploads/<str:batch_id>/rejected.csv", captured.rejected_lines, {"form": "csv"}, name="rejected_lines"),
+    path("uploads/<str:batch_id>/rejected.ndjson", captured.rejected_lines, {"form": "ndjson"}, name="rejected_json"),
+    path("sources/", sources.sources, name="sources"),
     path("organizations/", tenants.organizations, name="organizations"),
     path("organizations/switch/", tenants.switch_organization, name="switch_organization"),
     path("applications/", tenants.applications, name="applications"),
@@ -90,5 +94,6 @@ urlpatterns = [
     path("webhooks/<str:webhook_id>/secret/", webhooks.rotate, name="rotate_webhook"),
     path("webhooks/<str:webhook_id>/events/<str:event_id>/", webhooks.send_again, name="send_webhook_again"),
     path("webhooks/<str:webhook_id>/<slug:action>/", webhooks.act, name="act_on_webhook"),
+    path("redaction/", policies.redaction, name="redaction"),
     path("audit/", people.audit, name="audit"),
 ]

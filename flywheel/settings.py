@@ -185,6 +185,8 @@ CELERY_TIMEZONE = "UTC"
 CAPTURE_MAX_WIRE_BYTES = 5 * 1024 * 1024
 CAPTURE_MAX_INFLATED_BYTES = 20 * 1024 * 1024
 CAPTURE_MAX_LINES = 10_000
+# Files are read below CAPTURE_ROOT/<organization's slug>/ and nowhere else; set but empty, none are.
+CAPTURE_ROOT = env.str("CAPTURE_ROOT", default=str(DATA_DIR / "capture"))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 RATE_LIMITS = {
     # scope: (tokens per second, burst), per key; an organization gets five times that over all its keys.
@@ -200,6 +202,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["apps.platform.api.renderers.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["apps.platform.api.parsers.StrictJsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    # ?format= names the format of a log; there is one renderer, so nobody else needs the word.
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "apps.platform.api.problems.problem_response",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,

@@ -43,8 +43,7 @@ def render(report: dict[str, Any], *, title: str) -> str:
         lines += _seed(report["seed_compatible"])
     else:
         lines.append("Compared with promptfoo's counting: --seed-compatible     JSON: --format json")
-    where = f"--org {report['organization']} --app {report['application']}"
-    lines.append(f"Rows behind a number: flywheel rows short_replies {where}")
+    lines.append(f"Rows behind a number: flywheel rows short_replies {_where(report)}")
     return "\n".join(lines)
 
 
@@ -70,7 +69,15 @@ def _head(report: dict[str, Any], title: str) -> list[str]:
     lines += [f" ! {w['count']:,} × {printable(w['detail'])}" for w in report["warnings"]]
     if totals["duplicates"]:
         lines.append(f" ! {_count(totals['duplicates'], 'message')} known already: nothing changed")
+    if len(lines) > 3:
+        one = report["batches"][0] if len(report["batches"]) == 1 else ""
+        named = f"show {one} --org {report['organization']}" if one else f"list {_where(report)}"
+        lines.append(f"   each line and why: flywheel batches {named}")
     return lines
+
+
+def _where(report: dict[str, Any]) -> str:
+    return f"--org {report['organization']} --app {report['application']}"
 
 
 def _period(metrics: dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
-"""Batches and conversations of the organization entered."""
+"""Batches, watched files and conversations of the organization entered."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
-from apps.ingestion.models import Batch, Conversation
+from apps.ingestion.models import Batch, CaptureSource, Conversation
 from apps.platform.administration import TenantAdmin
 
 
@@ -18,6 +18,17 @@ class BatchAdmin(TenantAdmin):
     list_select_related = ("application",)
     ordering = ("-id",)
     fields = ("public_id", "application", "source", "format", "status", "accepted", "rejected", "received_at")
+
+
+@admin.register(CaptureSource)
+class CaptureSourceAdmin(TenantAdmin):
+    """Files that are read as they grow: which, and what the last look met."""
+
+    list_display = ("glob", "application", "watched", "looked_at", "error")
+    list_filter = ("watched",)
+    list_select_related = ("application",)
+    ordering = ("-id",)
+    fields = ("glob", "application", "format", "watched", "looks", "looked_at", "error")
 
 
 @admin.register(Conversation)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from encrypted_fields.fields import EncryptedTextField
 
 from apps.organizations.models import Application
 from apps.platform.tenancy import TenantModel
 
 
 class Batch(TenantModel):
-    """One accepted push. ``payload`` is redacted NDJSON under zstd: it is durable before the client hears 202."""
+    """One accepted push. ``payload`` is redacted NDJSON under zstd: it is durable before the client hears 202.
+
+    ``rejected`` are the lines that still are; ``redriven`` those that a later try took, in batches of their own that
+    name this one under ``redrive_of``.
+    """
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -29,6 +34,8 @@ class Batch(TenantModel):
     payload = models.BinaryField()
     accepted = models.PositiveIntegerField()
     rejected = models.PositiveIntegerField(default=0)
+    redriven = models.PositiveIntegerField(default=0, db_default=0)
+    redrive_of = models.CharField(max_length=16, default="", db_default="")
     warnings = models.JSONField(default=list)
     conversations = models.PositiveIntegerField(default=0)
     messages = models.PositiveIntegerField(default=0)
@@ -45,19 +52,23 @@ class Batch(TenantModel):
                 name="an_idempotency_key_makes_one_batch",
             ),
         ]
-        indexes = [models.Index(fields=["organization", "-received_at", "-id"], name="batches_of_organization")]
+        indexes = [
+            models.Index(fields=["organization", "-received_at", "-id"], name="batches_of_organization"),
+            models.Index(fields=["organization", "redrive_of"], condition=~Q(redrive_of=""), name="batches_redriven"),
+        ]
 
     def __str__(self) -> str:
         return self.public_id
 
 
 class RejectedLine(TenantModel):
-    """A line that was not accepted, and why."""
+    """A line that was not accepted, and why. ``excerpt`` is its redacted beginning."""
 
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     line = models.PositiveIntegerField()
     code = models.CharField(max_length=40)
     detail = models.CharField(max_length=500)
+    excerpt = models.CharField(max_length=200, default="", db_default="")
 
     class Meta:
         constraints = [
@@ -66,6 +77,75 @@ class RejectedLine(TenantModel):
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.code}"
+
+
+class SealedLines(TenantModel):
+    """The originals of a batch's rejected lines, encrypted, until ``keep_until``. Only a re-drive opens them."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    sealed = EncryptedTextField()
+    keep_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "batch"], name="a_batch_seals_its_lines_once"),
+        ]
+        indexes = [models.Index(fields=["organization", "keep_until"], name="sealed_lines_by_end")]
+
+    def __str__(self) -> str:
+        return f"lines of batch {self.batch_id} until {self.keep_until}"
+
+
+class CaptureSource(TenantModel):
+    """Files that are read as they grow: a pattern below the organization's folder. One no longer ``watched`` is kept,
+    so that watching it again goes on where it stood. ``looks`` counts finished looks; ``error`` is the last one's.
+    """
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    glob = models.CharField(max_length=500)
+    format = models.CharField(max_length=32, default="auto")
+    watched = models.BooleanField(default=True)
+    looks = models.PositiveBigIntegerField(default=0)
+    looked_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "application", "glob"], name="a_pattern_is_one_source"),
+        ]
+
+    def __str__(self) -> str:
+        return self.glob
+
+
+class CaptureFile(TenantModel):
+    """How far one file of a source has been read, see ``growing.Place``, and how it looked then."""
+
+    source = models.ForeignKey(CaptureSource, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    path = models.CharField(max_length=1000)
+    inode = models.CharField(max_length=20)
+    size = models.BigIntegerField()
+    changed_ns = models.BigIntegerField()
+    offset = models.BigIntegerField(default=0)
+    newlines = models.BigIntegerField(default=0)
+    mark = models.CharField(max_length=32, default="")
+    accepted = models.BigIntegerField(default=0)
+    rejected = models.BigIntegerField(default=0)
+    read_at = models.DateTimeField()
+    error = models.CharField(max_length=500, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "source", "path"], name="a_file_is_read_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes at its end are not read."""
+        return self.size - self.offset
 
 
 class Conversation(TenantModel):
@@ -116,6 +196,27 @@ class Conversation(TenantModel):
 
     def __str__(self) -> str:
         return self.session_id
+
+
+class HistoryEnd(TenantModel):
+    """Where a conversation stood after one of its pairs, by a keyed digest of its turns: see ``histories.End``."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    history = models.BinaryField(max_length=16)
+    session_id = models.CharField(max_length=500)
+    continued_by = models.CharField(max_length=32, default="")
+    told_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "application", "history", "session_id"], name="a_session_ends_there_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["organization", "application", "told_at"], name="history_ends_by_time")]
+
+    def __str__(self) -> str:
+        return f"an end of {self.session_id}"
 
 
 class Message(models.Model):

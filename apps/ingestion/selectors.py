@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 from django.db import connection
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Case, Count, F, Q, Sum, When
 from django.db.models.functions import Coalesce
 
-from apps.ingestion.models import Batch, Conversation, Outcome, RejectedLine
+from apps.ingestion.models import Batch, CaptureFile, CaptureSource, Conversation, Outcome, RejectedLine, SealedLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,12 @@ def rejected_lines(batch: Batch) -> Iterator[RejectedLine]:
     yield from RejectedLine.objects.filter(batch=batch).order_by("line")
 
 
+def originals_kept_until(batch: Batch, *, at: datetime) -> datetime | None:
+    """Return until when the originals of a batch's rejected lines are kept; None when they are not any more."""
+    kept = SealedLines.objects.filter(batch=batch, keep_until__gt=at)
+    return kept.values_list("keep_until", flat=True).first()
+
+
 def list_batches(
     *, application_id: int | None, before: int | None, limit: int, status: str | None = None
 ) -> list[Batch]:
@@ -151,6 +157,25 @@ def list_batches(
     if status:
         rows = rows.filter(status=status)
     return list(rows.order_by("-id")[:limit])
+
+
+def watched_sources(*, application_id: int | None) -> list[CaptureSource]:
+    """Return the patterns of files that are read as they grow."""
+    rows = CaptureSource.objects.filter(watched=True).select_related("application").order_by("id")
+    return list(rows if application_id is None else rows.filter(application_id=application_id))
+
+
+def files_of(sources: Sequence[CaptureSource], *, limit: int) -> list[CaptureFile]:
+    """Return the files of these sources, those with an error first, then the ones read last."""
+    rows = CaptureFile.objects.filter(source__in=[each.id for each in sources])
+    return list(rows.order_by(Case(When(error="", then=1), default=0), "-read_at", "-id")[:limit])
+
+
+def count_faulty_files(sources: Sequence[CaptureSource]) -> int:
+    """Return of how many files of these sources something could not be read."""
+    if not sources:
+        return 0
+    return CaptureFile.objects.filter(source__in=[each.id for each in sources]).exclude(error="").count()
 
 
 def count_batch(batch: Batch) -> tuple[int, int]:

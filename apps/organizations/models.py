@@ -36,6 +36,7 @@ class Organization(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(sandbox=True) | Q(clock_at=None), name="only_a_sandbox_moves_its_clock"),
             models.CheckConstraint(condition=Q(retention_days__gte=1), name="retention_is_at_least_a_day"),
+            models.CheckConstraint(condition=Q(redaction__in=["off", "mask", "drop"]), name="redaction_is_a_policy"),
         ]
 
     def __str__(self) -> str:
@@ -101,17 +102,22 @@ class Invitation(models.Model):
 
 
 class Application(TenantModel):
-    """One LLM system under observation. ``profile`` is what its owner told us (see ApplicationProfile)."""
+    """One LLM system under observation. ``profile`` is what its owner told us (see ApplicationProfile).
+
+    ``retention_days``: how long its texts are kept, where that is not what its organization says.
+    """
 
     slug = models.SlugField(max_length=100)
     name = models.CharField(max_length=200)
     environment = models.CharField(max_length=16, default="production")
     profile = models.JSONField(default=dict, blank=True)
+    retention_days = models.PositiveSmallIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["organization", "slug"], name="an_application_slug_is_used_once"),
+            models.CheckConstraint(condition=Q(retention_days__gte=1), name="texts_are_kept_at_least_a_day"),
         ]
 
     def __str__(self) -> str:

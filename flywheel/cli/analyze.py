@@ -41,6 +41,9 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
         "--suite", action="append", choices=sorted(_SECTIONS), metavar="NAME",
         help=f"report only this analysis, repeatable: {', '.join(_SECTIONS)}",
     )  # fmt: skip
+    parser.add_argument(
+        "--config", type=Path, help="a flywheel-config.yaml: which analyses are reported, which format the logs have"
+    )
     parser.add_argument("--seed-compatible", action="store_true", help="also count as promptfoo's example does")
     parser.add_argument("--fail-on", metavar="EXPR", help='exit 100 when it holds: "successful_attacks > 0"')
     parser.add_argument("--format", choices=("table", "json"), default="table")
@@ -66,11 +69,21 @@ def run(options: argparse.Namespace) -> int:
     from apps.evaluations.domain.expressions import BadExpression, parse
     from apps.evaluations.domain.registry import REGISTRY
     from apps.ingestion.files import UnreadableInput, find_files
+    from apps.platform.documents import BadDocument
 
     try:
         condition = parse(options.fail_on, metrics=frozenset(REGISTRY)) if options.fail_on is not None else None
     except BadExpression as error:
         print(f"flywheel: --fail-on: {error}", file=sys.stderr)
+        return BAD_INPUT
+    try:
+        _configure(options)
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"flywheel: --config: {options.config} cannot be read: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BadDocument as error:
+        for fault in error.faults:
+            print(f"flywheel: {options.config}: {fault}", file=sys.stderr)
         return BAD_INPUT
     if options.output and not _is_writable(options.output):
         print(f"flywheel: --output: {options.output} cannot be written", file=sys.stderr)
@@ -88,6 +101,16 @@ def run(options: argparse.Namespace) -> int:
         print(f"flywheel: left out: {line}", file=sys.stderr)
     _write(report, options)
     return _judge(everything, condition, options) or (BAD_INPUT if captured.unreadable else 0)
+
+
+def _configure(options: argparse.Namespace) -> None:
+    """Read from --config what the other options leave open. Raises OSError, UnicodeDecodeError and BadDocument."""
+    from apps.cycles.domain.configuration import Configuration, read_configuration
+
+    found = read_configuration(options.config.read_text("utf-8")) if options.config else Configuration()
+    options.log_format = found.capture.format
+    if options.config and not options.suite:
+        options.suite = list(found.analyze.evaluations)
 
 
 def _is_writable(path: Path) -> bool:
@@ -142,7 +165,7 @@ def _analyze(
     progress = Progress()
     try:
         began = time.monotonic()
-        _capture(files, captured, organization, application.id, progress)
+        _capture(files, captured, organization, application.id, options.log_format, progress)
         captured.seconds["capture"] = round(time.monotonic() - began, 2)
         began = time.monotonic()
         totals = _wait(captured, organization.id, progress)
@@ -160,7 +183,9 @@ def _digest(files: list[Path]) -> str:
     return digest.hexdigest()[:12]
 
 
-def _capture(files: list[Path], captured: Captured, organization: Any, application_id: int, progress: Progress) -> None:
+def _capture(
+    files: list[Path], captured: Captured, organization: Any, application_id: int, log_format: str, progress: Progress
+) -> None:
     from apps.ingestion.files import UnreadableInput
 
     total = sum(file.stat().st_size for file in files)
@@ -168,7 +193,7 @@ def _capture(files: list[Path], captured: Captured, organization: Any, applicati
     for file in files:
         before = len(captured.batches)
         try:
-            for size in _capture_file(file, captured, organization, application_id):
+            for size in _capture_file(file, captured, organization, application_id, log_format):
                 done += size
                 progress.show("capture", done, total)
         except UnreadableInput as error:
@@ -182,7 +207,9 @@ def _capture(files: list[Path], captured: Captured, organization: Any, applicati
         raise UnreadableInput("\n".join(captured.unreadable))
 
 
-def _capture_file(file: Path, captured: Captured, organization: Any, application_id: int) -> Iterator[int]:
+def _capture_file(
+    file: Path, captured: Captured, organization: Any, application_id: int, log_format: str
+) -> Iterator[int]:
     """Accept a file push by push; yield the bytes of each. Raises UnreadableInput; what was accepted before stays."""
     from apps.ingestion.domain.formats import UnreadableBody
     from apps.ingestion.files import UnreadableInput, read_pieces
@@ -193,14 +220,14 @@ def _capture_file(file: Path, captured: Captured, organization: Any, application
         try:
             result = accept(
                 piece.body, organization=organization, application_id=application_id, at=clock.now(organization),
-                source=file.name,
+                format_name=log_format,
+                source=file.name, first_line=piece.first_line, may_be_document=piece.may_be_document,
             )  # fmt: skip
         except UnreadableBody as error:
             raise UnreadableInput(f"{file}: {error}") from error
-        shift = piece.first_line - 1
         captured.lines += result.accepted
         captured.sessions |= result.sessions
-        captured.rejected += [{**r, "file": file.name, "line": r["line"] + shift} for r in result.rejected]
+        captured.rejected += [{**r, "file": file.name} for r in result.rejected]
         for warning in result.warnings:
             known = captured.warnings.setdefault(warning["code"], {**warning, "count": 0})
             known["count"] += warning["count"]
@@ -260,6 +287,7 @@ def _report(
         },
         "metrics": {key: value for key, value in metrics.items() if key in shown or key not in _SECTIONS.values()},
         **found,
+        "batches": captured.batches,
         "rejected": captured.rejected,
         "unreadable": captured.unreadable,
         "warnings": list(captured.warnings.values()),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flywheel.cli import (
     analyze,
+    batches,
     bench,
     compare,
     createkey,
@@ -26,7 +27,9 @@ from flywheel.cli import (
 from flywheel.embedded.environment import AlreadyRunning
 from flywheel.embedded.process import interrupt_on_sigterm
 
-_COMMANDS = (up, demo, analyze, cycle, compare, power, roi, bench, createkey, createuser, prompts, rows, doctor)
+_COMMANDS = (
+    up, demo, analyze, batches, cycle, compare, power, roi, bench, createkey, createuser, prompts, rows, doctor,
+)  # fmt: skip
 BAD_USAGE = 2
 INTERRUPTED = 130
 

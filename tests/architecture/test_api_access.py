@@ -36,10 +36,15 @@ DOORS = {
     "batches": {"GET": "ingest"},
     "batches/<str:batch_id>": {"GET": "ingest"},
     "batches/<str:batch_id>/retry": {"POST": "ingest"},
+    "batches/<str:batch_id>/redrive": {"POST": "ingest"},
+    "batches/<str:batch_id>/rejected.csv": {"GET": "read"},
+    "batches/<str:batch_id>/rejected.ndjson": {"GET": "read"},
     "outcomes": {"POST": "ingest"},
     "applications/<slug:slug>/profile": {"GET": "read", "PUT": "admin"},
     "models": {"GET": "admin"},
     "models/<slug:purpose>": {"PUT": "admin", "DELETE": "admin"},
+    "capture-sources": {"GET": "read"},
+    "redaction-policy": {"GET": "admin", "PUT": "admin"},
     "sandbox/clock": {"POST": "admin"},
     "conversations": {"GET": "read"},
     "conversations/<path:session_id>": {"GET": "read"},
@@ -115,6 +120,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("roi/model", "PUT"): {
         "assumptions": [{"key": "hourly_rate", "value": 75, "owner": "finance", "source": "finance"}]
     },
+    ("redaction-policy", "PUT"): {"policy": "drop"},
     ("cycles/config", "PUT"): {"schedule": "weekly"},
     ("insights/<str:insight_id>/assign", "POST"): {"team": "product"},
     ("insights/<str:insight_id>/comments", "POST"): {"text": "I look into it."},

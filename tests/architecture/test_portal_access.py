@@ -65,6 +65,9 @@ DOORS = {
     "batch": Door(ROLES, ids=("batch_id",)),
     "batch_status": Door(ROLES, ids=("batch_id",)),
     "rejected_lines": Door(ROLES, ids=("batch_id",)),
+    "rejected_json": Door(ROLES, ids=("batch_id",)),
+    "redrive_batch": Door(None, WORKERS, ids=("batch_id",)),
+    "sources": Door(ROLES),
     "runs": Door(ROLES, WORKERS, form={"application": "ours-app", "sample": 100}),
     "run": Door(ROLES, ids=("run_id",)),
     "run_progress": Door(ROLES, ids=("run_id",)),
@@ -128,6 +131,7 @@ DOORS = {
     "rotate_webhook": Door(None, ADMINISTRATORS, ids=("webhook_id",)),
     "send_webhook_again": Door(None, ADMINISTRATORS, ids=("webhook_id", "event_id")),
     "act_on_webhook": Door(None, ADMINISTRATORS, ids=("webhook_id", "action")),
+    "redaction": Door(ADMINISTRATORS, ADMINISTRATORS, form={"policy": "drop"}),
     "audit": Door(ADMINISTRATORS),
 }
 # Not about one organization: any signed-in person.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from apps.cycles.services import configuring, scheduling, turning
 from apps.cycles.stages.values import Did, Turn
 from apps.evaluations.models import EvaluationRun
 from apps.evaluations.services import runs
-from apps.organizations.models import Organization
+from apps.ingestion.models import Batch, CaptureSource
+from apps.ingestion.services import storing, watching
+from apps.organizations.models import Application, Organization
 from apps.organizations.services import move_clock
 from apps.platform import work
 from apps.platform.models import WorkItem
@@ -205,8 +208,8 @@ def test_every_fault_of_a_configuration_is_told_with_its_line_and_nothing_is_kep
     [
         "deploy: {staging_test: true}",
         'deploy: {success_criteria: ["quality_improvement > 5%"]}',
-        "capture: {source: logs/*.jsonl}",
-        "capture: {retention: 7 days}",
+        "capture: {source: 's3://bucket/*.jsonl'}",
+        "capture: {source: /var/log/*.jsonl}",
     ],
 )
 def test_what_this_server_would_not_do_is_refused_rather_than_kept(sandbox: Organization, section: str) -> None:
@@ -214,6 +217,43 @@ def test_what_this_server_would_not_do_is_refused_rather_than_kept(sandbox: Orga
 
     assert answer.status_code == 422
     assert answer.json()["faults"][0]["line"] == 2
+
+
+def test_capture_reads_the_files_of_the_configuration_before_it_counts(
+    sandbox: Organization, tmp_path: Path, settings: Any
+) -> None:
+    settings.CAPTURE_ROOT = str(tmp_path)
+    logs = tmp_path / sandbox.slug / "logs"
+    logs.mkdir(parents=True)
+    said = {"session_id": "s", "role": "user", "message": "hello", "timestamp": "2026-11-01T10:00:00Z"}
+    (logs / "a.jsonl").write_text(json.dumps(said) + "\n")
+    (logs / "b.json").write_text("[")
+
+    saved = call(
+        sandbox, "PUT", "/cycles/config?application=support",
+        "schedule: weekly\nstages:\n  capture: {source: 'logs/*', retention: 7 days}\n",
+    )  # fmt: skip
+    cycle_id = call(sandbox, "POST", "/cycles", {"application": "support"}).json()["id"]
+    turning.go_on(organization_id=sandbox.id, cycle_id=cycle_id)
+    waiting = call(sandbox, "GET", f"/cycles/{cycle_id}").json()["stages"][0]
+    with tenant(sandbox.id):
+        source = CaptureSource.objects.get()
+        kept = Application.objects.get().retention_days
+    watching.look(organization_id=sandbox.id, source_id=source.id)
+    with tenant(sandbox.id):
+        batch_id = Batch.objects.get().public_id
+    storing.store_batch(organization_id=sandbox.id, batch_id=batch_id)
+    turning.go_on(organization_id=sandbox.id, cycle_id=cycle_id)
+    done = call(sandbox, "GET", f"/cycles/{cycle_id}").json()["stages"][0]
+
+    assert (saved.status_code, kept) == (200, 7)
+    assert (waiting["status"], done["status"]) == ("waiting", "done")
+    assert done["figures"]["conversations"] == 1
+    assert "1 watched files have something that could not be read" in done["unexpected"][0]
+    call(sandbox, "PUT", "/cycles/config?application=support", "schedule: weekly\n")
+    with tenant(sandbox.id):
+        assert CaptureSource.objects.get().watched is False
+        assert Application.objects.get().retention_days is None
 
 
 def test_a_configuration_saved_in_a_zone_turns_by_its_clock(sandbox: Organization) -> None:

@@ -37,7 +37,9 @@ def test_unreadable_files_among_readable_ones_are_named_and_the_rest_is_reported
     data = ["--data-dir", str(ready_dir)]
 
     done = flywheel("analyze", str(tmp_path / "lo*"), "--format", "json", "--output", str(output), *data)
-    condition = ["--suite", "quality-assessment", "--fail-on", "security_incidents > 0"]
+    config = tmp_path / "flywheel-config.yaml"
+    config.write_text("stages: {capture: {format: messages}, analyze: {evaluations: [quality-assessment]}}")
+    condition = ["--config", str(config), "--fail-on", "security_incidents > 0"]
     failing = flywheel("analyze", str(tmp_path / "logs" / "good.jsonl"), *condition, *data)
 
     assert done.returncode == 2
@@ -53,6 +55,12 @@ def test_unreadable_files_among_readable_ones_are_named_and_the_rest_is_reported
     assert failing.returncode == 100, failing.stderr
     assert "SECURITY" not in failing.stdout
     assert "--org local --app files-" in failing.stdout
+    # What became of each push is told afterwards, too.
+    batch = report["batches"][0]
+    shown = flywheel("batches", "show", batch, "--format", "json", *data)
+    assert json.loads(shown.stdout)["batch_id"] == batch
+    assert batch in flywheel("batches", "list", *data).stdout
+    assert flywheel("batches", "show", "b_NOTTHERE", *data).returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -64,6 +72,8 @@ def test_unreadable_files_among_readable_ones_are_named_and_the_rest_is_reported
         (["--fail-on", "upsell_rate <"], "--fail-on: column 14: a number is expected at the end"),
         (["--output", "/no/such/folder/report.json"], "--output: /no/such/folder/report.json cannot be written"),
         (["--format", "xml"], "invalid choice: 'xml'"),
+        (["--config", "/no/such.yaml"], "--config: /no/such.yaml cannot be read"),
+        (["--config", "pyproject.toml"], "pyproject.toml: line"),
     ],
 )
 def test_a_wrong_flag_is_refused_before_anything_is_read(tmp_path: Path, arguments: list[str], words: str) -> None:

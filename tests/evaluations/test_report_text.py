@@ -24,6 +24,7 @@ def report(*facts: Any, incidents: tuple[dict[str, Any], ...] = ()) -> dict[str,
         "conversations": [{"session_id": "s\x1b[2J", "security": {"risk_score": 9.0, "incidents": list(incidents)}}],
         "rejected": [{"file": "a.jsonl", "line": 4, "detail": "not JSON"}],
         "warnings": [],
+        "batches": ["b_1"],
     }  # fmt: skip
 
 
@@ -39,6 +40,7 @@ def test_unknown_figures_are_said_to_be_unknown() -> None:
     assert "no offer was made" in text
     assert "cost unknown: no prices in the profile" in text
     assert "1 line rejected: 4 not JSON" in text
+    assert "flywheel batches show b_1 --org local" in text
     assert "flywheel rows short_replies --org local --app support" in text
 
 

@@ -338,3 +338,27 @@ def test_batches_are_listed_newest_first_with_a_cursor_and_by_status(monkeypatch
     assert {row["batch_id"] for row in pending["results"]} == set(ids[1:])
     assert bad.status_code == 422
     assert others["results"] == []
+
+
+def test_openai_pairs_of_one_conversation_are_one_however_they_are_cut_into_pushes() -> None:
+    organization, stranger = make_organization(), make_organization()
+    key = make_key(organization)
+    hello = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    more = [{"role": "user", "content": "mail joe@example.com"}, {"role": "assistant", "content": "done"}]
+
+    def pair(turns: list[dict[str, str]], minute: int) -> str:
+        answer = {"choices": [{"message": turns[-1]}]}
+        at = f"2026-11-02T10:{minute:02d}:00Z"
+        return json.dumps({"timestamp": at, "request": {"model": "m", "messages": turns[:-1]}, "response": answer})
+
+    batches = [
+        store(organization, push(key, body).json()["batch_id"])
+        for body in (pair(hello, 0), pair(hello + more, 1), pair(hello + more, 1), pair(hello, 0))
+    ]
+    store(stranger, push(make_key(stranger), pair(hello + more, 1)).json()["batch_id"])
+
+    assert [(each["messages"], each["duplicates"]) for each in batches] == [(2, 0), (2, 0), (0, 2), (0, 2)]
+    with tenant(organization.id):
+        assert Conversation.objects.get().content_version == 4
+    with tenant(stranger.id):
+        assert Conversation.objects.get().content_version == 4

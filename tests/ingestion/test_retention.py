@@ -8,9 +8,9 @@ import pytest
 from django.db import connections
 
 from apps.evaluations.models import ConversationFact
-from apps.ingestion.models import Batch, Conversation, Message
+from apps.ingestion.models import Batch, Conversation, Message, RejectedLine, SealedLines
 from apps.ingestion.services.retention import AHEAD, maintain
-from apps.organizations.models import Organization
+from apps.organizations.models import Application, Organization
 from apps.platform.tenancy import tenant
 from tests.factories import capture, make_organization
 
@@ -57,6 +57,39 @@ def test_text_goes_when_its_days_are_over_and_facts_stay() -> None:
     with tenant(long.id):
         assert Conversation.objects.count() == 2
     assert maintain(at=NOW)["conversations_deleted"] == 0
+
+
+@pytest.mark.usefixtures("committed")
+def test_an_application_may_keep_its_texts_shorter_or_longer_than_its_organization() -> None:
+    organization = make_organization(sandbox=True, clock_at=NOW, retention_days=10)
+    for slug, days in (("brief", 5), ("long", 20), ("as-told", None)):
+        said = {"session_id": "s", "role": "user", "message": "hello"}
+        capture(organization, [said], application=slug)
+        with tenant(organization.id):
+            Application.objects.filter(slug=slug).update(retention_days=days)
+
+    left = []
+    for passed in (6, 11, 21):
+        move(organization, NOW + timedelta(days=passed))
+        maintain(at=NOW)
+        with tenant(organization.id):
+            left.append(sorted(Conversation.objects.values_list("application__slug", flat=True)))
+
+    assert left == [["as-told", "long"], ["long"], []]
+
+
+@pytest.mark.usefixtures("committed")
+def test_originals_of_rejected_lines_go_after_a_week_and_their_reasons_stay() -> None:
+    organization = make_organization(sandbox=True, clock_at=NOW)
+    capture(organization, [{"session_id": "s", "role": "user", "message": "hello"}, {"role": "user"}])
+
+    early = maintain(at=NOW)["originals_deleted"]
+    move(organization, NOW + timedelta(days=7))
+    late = maintain(at=NOW)["originals_deleted"]
+
+    assert (early, late) == (0, 1)
+    with tenant(organization.id):
+        assert (SealedLines.objects.count(), RejectedLine.objects.count(), Batch.objects.count()) == (0, 1, 1)
 
 
 @pytest.mark.usefixtures("committed")

@@ -36,6 +36,7 @@ PAGES = (
     "/uploads/new/",
     "/uploads/{batch}/",
     "/uploads/{batch}/status/",
+    "/sources/",
     "/runs/",
     "/runs/{run}/",
     "/runs/{run}/progress/",
@@ -66,6 +67,7 @@ PAGES = (
     "/alerts/",
     "/webhooks/",
     "/webhooks/{webhook}/",
+    "/redaction/",
     "/audit/",
 )
 # Session, person, membership, the tenant's setting and savepoint, applications, memberships: the frame of every page.

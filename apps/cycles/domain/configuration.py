@@ -15,6 +15,7 @@ from apps.evaluations.domain.compared import EVERY_METRIC
 from apps.evaluations.domain.expressions import BadExpression, Expression, parse
 from apps.evaluations.domain.registry import REGISTRY
 from apps.ingestion.domain.formats import FORMATS
+from apps.ingestion.domain.sources import BadSource, check_source
 from apps.platform.documents import BadDocument, Fault, Node, Scalar, Section, read_document
 from apps.platform.documents import Mapping as Keys
 
@@ -38,7 +39,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Capture:
-    """``source``: files below the server's capture directory to read; None: applications push. Days of retention."""
+    """``source``: files to read as they grow, below the organization's folder; None: applications push.
+
+    ``retention_days``: how long the application's texts are kept; None: as long as its organization says.
+    """
 
     source: str | None = None
     format: str = "auto"
@@ -143,13 +147,17 @@ def _schedule(top: Section) -> tuple[str, str]:
 
 def _capture(section: Section) -> Capture:
     source = section.scalar("source")
-    if source is not None and "://" in source.text:
-        section.fault(source, f"{source.text!r}: only files can be read; applications push to POST /api/v1/logs")
+    glob = None
+    if source is not None:
+        try:
+            glob = check_source(source.text)
+        except BadSource as error:
+            section.fault(source, f"{source.text!r}: {error}")
     form = section.scalar("format")
     if form is not None and form.text not in ("auto", *FORMATS):
         section.fault(form, f"there is no format {form.text!r}; there are: auto, {', '.join(FORMATS)}")
     found = Capture(
-        source=source.text if source else None,
+        source=glob,
         format=form.text if form else "auto",
         retention_days=_days(section, "retention", None),
     )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
+
 from apps.cycles.domain.configuration import Configuration, read_configuration
 from apps.cycles.domain.schedules import next_slot
 from apps.cycles.models import CycleConfig, Schedule
 from apps.cycles.selectors import written_configuration
+from apps.ingestion.selectors import watched_sources
+from apps.ingestion.services import watching
 from apps.organizations.models import Application, Organization
-from apps.organizations.services import record_audit
+from apps.organizations.services import record_audit, set_retention
 from apps.platform import clock
 from apps.platform.documents import BadDocument, Fault
 
@@ -27,14 +31,8 @@ def check_configuration(text: str) -> Configuration:
                 "success_criteria are not read: an experiment's own metric, guardrails and alpha decide",
             )
         )
-    if found.capture.source is not None:
-        faults.append(
-            Fault(found.lines["capture"], "this server reads no files; the command `cycle run` does, or push the logs")
-        )
-    if found.capture.retention_days is not None:
-        faults.append(
-            Fault(found.lines["capture"], "retention is the organization's: it holds for all of its applications")
-        )
+    if found.capture.source is not None and not settings.CAPTURE_ROOT:
+        faults.append(Fault(found.lines["capture"], "this server reads no files: push the logs to POST /api/v1/logs"))
     if faults:
         raise BadDocument(faults)
     return found
@@ -49,9 +47,10 @@ def save_configuration(
     """
     found = check_configuration(text)
     # Two savers of one application take turns here.
-    Application.objects.select_for_update().get(id=application.id)
+    application = Application.objects.select_for_update().get(id=application.id)
     newest = written_configuration(application)
     if newest is not None and newest.text == text:
+        _look_again(application)
         return newest
     saved: CycleConfig = CycleConfig.objects.create(
         organization=organization,
@@ -66,7 +65,15 @@ def save_configuration(
         version=saved.version,
     )  # fmt: skip
     _schedule(organization, application, found.cron)
+    watching.watch(application=application, glob=found.capture.source, format_name=found.capture.format)
+    set_retention(application=application, days=found.capture.retention_days, at=at, actor=actor)
     return saved
+
+
+def _look_again(application: Application) -> None:
+    """Saving what is saved already is how one asks for another look at files whose looking was given up."""
+    for source in watched_sources(application_id=application.id):
+        watching.look_soon(source)
 
 
 def _schedule(organization: Organization, application: Application, cron: str) -> None:

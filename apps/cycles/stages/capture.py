@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from apps.cycles.stages.values import Did, Outcome, Turn, Waits
-from apps.ingestion.selectors import captured_between
+from apps.ingestion.selectors import captured_between, count_faulty_files, watched_sources
+from apps.ingestion.services import watching
 
 
 def run(turn: Turn) -> Outcome:
-    """Wait until every push accepted before the period's end is stored, then say what came."""
+    """Have watched files read to their end and every push accepted before the period's end stored; say what came."""
+    sources = watched_sources(application_id=turn.application.id)
+    looks = turn.notes.get("looks")
+    if looks is None and sources:
+        for source in sources:
+            watching.look_soon(source)
+        return Waits("watched files to be read", {"looks": {str(each.id): each.looks for each in sources}})
+    if any(looks and looks.get(str(source.id)) == source.looks for source in sources):
+        return Waits("watched files to be read", turn.notes)
     found = captured_between(application_id=turn.application.id, since=turn.since, until=turn.until)
     if found.pending_batches:
-        return Waits(f"{found.pending_batches:,} accepted pushes to be stored")
-    unexpected = []
+        return Waits(f"{found.pending_batches:,} accepted pushes to be stored", turn.notes)
+    unexpected: list[str] = []
+    unexpected += [f"{source.glob}: {source.error}" for source in sources if source.error]
+    if faulty := count_faulty_files(sources):
+        unexpected.append(f"{faulty:,} watched files have something that could not be read; Watched files says what")
     if found.failed_batches:
         unexpected.append(f"{found.failed_batches:,} pushes could not be stored; they wait under Uploads for a retry")
     if found.rejected_lines:

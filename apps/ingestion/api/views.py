@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from apps.ingestion import selectors
 from apps.ingestion.domain.decoding import BadEncoding, TooLarge, decode
 from apps.ingestion.domain.formats import UnknownFormat, UnreadableBody
+from apps.ingestion.domain.redaction import RedactionFailed
 from apps.ingestion.models import Batch
 from apps.ingestion.services import accepting, outcomes, storing
 from apps.organizations.api.views import OrganizationView
@@ -96,13 +97,17 @@ class LogsView(OrganizationView):
                     organization=organization,
                     application_id=application.id,
                     at=clock.now(organization),
-                    format_name=request.query_params.get("format", "auto"),
+                    format_name=request.query_params.get("format") or "auto",
                     idempotency_key=key,
                 )
             except UnknownFormat as error:
                 raise Problem(422, "unknown_format", str(error)) from error
             except UnreadableBody as error:
                 raise Problem(error.status, error.code, str(error)) from error
+            except RedactionFailed as error:
+                raise Problem(
+                    500, "redaction_failed", "Personal data could not be taken out, so nothing of this push is stored."
+                ) from error
             if result.batch_id is None:
                 raise Problem(
                     422, "all_lines_rejected", "No line could be accepted.",
@@ -187,6 +192,8 @@ def _batch(batch: Any, rejected: list[dict[str, Any]]) -> dict[str, Any]:
         "messages": batch.messages,
         "duplicates": batch.duplicates,
         "rejected": rejected,
+        "redriven": batch.redriven,
+        "redrive_of": batch.redrive_of or None,
         "warnings": batch.warnings,
         "received_at": batch.received_at,
         "stored_at": batch.stored_at,

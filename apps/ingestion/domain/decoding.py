@@ -41,23 +41,34 @@ class _Gzip:
         return self._inflate.eof
 
 
-class _Zstd:
-    def __init__(self) -> None:
-        # The window bounds what one frame may make us hold.
-        self._inflate = zstandard.ZstdDecompressor(max_window_size=8 * _STEP).decompressobj()
+class ZstdInflater:
+    """Inflates zstd, frame after frame. The window bounds what one frame may make us hold."""
+
+    def __init__(self, max_window: int = 8 * _STEP) -> None:
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=max_window)
+        self._inflate = self._decompressor.decompressobj()
         self._fed = False
 
     def feed(self, chunk: bytes) -> Iterable[bytes]:
-        # Small bites: this decompressor has no output limit of its own (a bite inflates at most some 10,000 times).
+        """Yield what a chunk inflates to, in small bites.
+
+        This decompressor has no output limit of its own: a bite inflates at most some 10,000 times.
+        """
         self._fed = True
         for start in range(0, len(chunk), 512):
-            yield self._inflate.decompress(chunk[start : start + 512])
+            bite = chunk[start : start + 512]
+            while bite:
+                if self._inflate.eof:
+                    self._inflate = self._decompressor.decompressobj()
+                yield self._inflate.decompress(bite)
+                bite = self._inflate.unused_data
 
     def is_complete(self) -> bool:
+        """Whether what was fed ends where a frame ends."""
         return self._fed and bool(self._inflate.eof)
 
 
-_INFLATERS: dict[str, Callable[[], _Inflater]] = {"gzip": _Gzip, "zstd": _Zstd}
+_INFLATERS: dict[str, Callable[[], _Inflater]] = {"gzip": _Gzip, "zstd": ZstdInflater}
 
 
 def decode(chunks: Iterable[bytes], *, encoding: str, max_wire: int, max_inflated: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from apps.ingestion.domain.values import ParsedMessage
 
@@ -12,23 +12,30 @@ DIGEST_BYTES = 16
 _BLOCK = 64  # of SHA-256
 
 
-def digest_messages(secret: bytes, messages: Sequence[ParsedMessage]) -> list[bytes]:
+def digest_messages(
+    secret: bytes, messages: Sequence[ParsedMessage], taken: Set[tuple[str, bytes]] = frozenset()
+) -> list[bytes]:
     """Return 16 bytes a message: HMAC-SHA256 over the client's own message id, or over role, timestamp as sent,
     raw text and the ordinal among identical ones of its session in this push.
 
     Made before redaction, so that redacted twins stay two; keyed, so that a digest tells nothing about the text.
+    ``taken`` are (session, digest) that other lines of the same push have: a line read later is another twin.
     """
     keyed = _Keyed(secret)
     ordinals: dict[tuple[str, str, str, str], int] = {}
     digests = []
     for message in messages:
         if message.client_message_id:
-            parts = ["id", message.client_message_id]
-        else:
-            identity = (message.session_id, message.role, message.sent_at_raw, message.content)
+            digests.append(keyed.digest(f"id\0{message.client_message_id}".encode())[:DIGEST_BYTES])
+            continue
+        identity = (message.session_id, message.role, message.sent_at_raw, message.content)
+        while True:
             ordinal = ordinals[identity] = ordinals.get(identity, -1) + 1
             parts = ["text", message.role, message.sent_at_raw, str(ordinal), message.content]
-        digests.append(keyed.digest("\0".join(parts).encode())[:DIGEST_BYTES])
+            digest = keyed.digest("\0".join(parts).encode())[:DIGEST_BYTES]
+            if not taken or (message.session_id, digest) not in taken:
+                break
+        digests.append(digest)
     return digests
 
 

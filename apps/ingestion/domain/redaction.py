@@ -15,6 +15,7 @@ from typing import Any
 import re2
 
 DROPPED = "[REDACTED]"
+POLICIES = ("mask", "drop", "off")
 _ALWAYS_KEPT = frozenset({"assignment_id", "variant", "prompt_version", "prompt_name", "model", "agent_id"})
 
 
@@ -164,9 +165,9 @@ class Redactor:
     """Applies one organization's policy: off, mask or drop."""
 
     def __init__(self, policy: str) -> None:
-        """Raises ValueError for an unknown policy: a typing mistake must not mean "off"."""
-        if policy not in {"off", "mask", "drop"}:
-            raise ValueError(f"unknown redaction policy {policy!r}")
+        """Raises RedactionFailed for an unknown policy: a typing mistake must not mean "off"."""
+        if policy not in POLICIES:
+            raise RedactionFailed(f"unknown redaction policy {policy!r}")
         self.policy = policy
         self._known: dict[str, str] = {}
 

@@ -23,12 +23,28 @@ class ParsedMessage(msgspec.Struct, frozen=True, gc=False):
     metadata: dict[str, Any] = {}
 
 
+class Thread(msgspec.Struct, frozen=True):
+    """A record that carries a whole history and names no session: see ``histories``.
+
+    ``histories`` are digests of the history after each of its turns, ``identity`` one of the record itself.
+    """
+
+    line: int
+    histories: list[str]
+    identity: str
+    continues: bool
+
+
 class LineError(msgspec.Struct, frozen=True):
-    """A rejected line: its 1-based number, a stable code, and what is wrong in words."""
+    """A rejected line: its 1-based number, a stable code, what is wrong in words, and the line as it came.
+
+    ``original`` is empty where it is too long to be kept.
+    """
 
     line: int
     code: str
     detail: str
+    original: bytes = b""
 
 
 class LineWarning(msgspec.Struct, frozen=True):
@@ -41,10 +57,14 @@ class LineWarning(msgspec.Struct, frozen=True):
 
 
 class ParsedBatch(msgspec.Struct, frozen=True):
-    """What a push holds. ``lines_accepted`` counts lines (or records), not messages."""
+    """What a push holds. ``lines_accepted`` counts lines (or records), not messages.
+
+    Messages of ``threads`` stand under names of their own until they are joined.
+    """
 
     format: str
     messages: list[ParsedMessage]
     errors: list[LineError]
     warnings: list[LineWarning]
     lines_accepted: int
+    threads: list[Thread] = []

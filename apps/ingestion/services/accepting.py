@@ -6,6 +6,8 @@ All of it happens in the web process, so no unredacted line ever reaches the dat
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence, Set
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,11 +16,14 @@ import msgspec
 import zstandard
 
 from apps.ingestion.domain.digests import digest_messages, unit_hash
+from apps.ingestion.domain.excerpts import excerpt, storable
 from apps.ingestion.domain.formats import parse
 from apps.ingestion.domain.redaction import Redactor
 from apps.ingestion.domain.stored import StoredMessage
-from apps.ingestion.domain.values import ParsedBatch
+from apps.ingestion.domain.values import LineError, ParsedBatch
 from apps.ingestion.models import Batch, RejectedLine
+from apps.ingestion.services.joining import join_threads
+from apps.ingestion.services.sealing import KEPT_FOR, seal
 from apps.organizations.models import Organization
 from apps.platform import work
 from apps.platform.identifiers import new_identifier
@@ -50,54 +55,83 @@ def accept(
     format_name: str = "auto",
     idempotency_key: str = "",
     source: str = "api",
+    first_line: int = 1,
+    may_be_document: bool = True,
+    keep_rejects: bool = False,
 ) -> Acceptance:
     """Accept a push of log lines and return what became of it, once it is committed.
 
-    Raises UnknownFormat or UnreadableBody (ingestion.domain) when there is nothing to accept or reject line by line,
-    RedactionFailed when personal data might have passed: then nothing is stored.
+    ``first_line`` and ``may_be_document``: see ``parse``. A push without a good line makes no batch, unless
+    ``keep_rejects`` says that its sender does not hear of it. Raises UnknownFormat or UnreadableBody (ingestion.domain)
+    when there is nothing to accept or reject line by line, RedactionFailed when personal data might have passed: then
+    nothing is stored.
     """
-    parsed = parse(body, format_name=format_name, at=at)
+    parsed = parse(body, format_name=format_name, at=at, first_line=first_line, may_be_document=may_be_document)
     redactor = Redactor(organization.redaction)
-    # Redacted whole, then cut: half an address would no longer be seen as one.
-    rejected = [
-        {"line": e.line, "code": e.code, "detail": redactor.text(e.detail)[:_LONGEST_DETAIL]} for e in parsed.errors
-    ]
+    rejected = explain(parsed.errors, redactor)
     warnings = [{"line": w.line, "code": w.code, "detail": w.detail, "count": w.count} for w in parsed.warnings]
-    if not parsed.messages:
+    if not parsed.messages and not (keep_rejects and rejected):
         return Acceptance(None, 0, set(), rejected, warnings)
-    messages = _redacted(parsed, organization, redactor)
-    payload = zstandard.compress(b"\n".join(_encoder.encode(message) for message in messages), _COMPRESSION_LEVEL)
-    with tenant(organization.id):
-        batch = Batch.objects.create(
-            organization_id=organization.id,
-            public_id=new_identifier("b"),
-            application_id=application_id,
-            idempotency_key=idempotency_key,
-            body_digest=hashlib.sha256(body).digest(),
-            format=parsed.format,
-            source=source,
-            payload=payload,
-            accepted=parsed.lines_accepted,
-            rejected=len(rejected),
-            warnings=warnings,
-            received_at=at,
-        )
-        RejectedLine.objects.bulk_create(
-            RejectedLine(
+    # Pairs look for their conversation in what is stored: they are joined in the transaction that stores them.
+    with tenant(organization.id) if parsed.threads else nullcontext():
+        parsed = join_threads(parsed, organization=organization, application_id=application_id, at=at)
+        messages = redact(parsed, organization, redactor)
+        with tenant(organization.id):
+            batch = Batch(
                 organization_id=organization.id,
-                batch=batch,
-                **line,
+                application_id=application_id,
+                idempotency_key=idempotency_key,
+                body_digest=hashlib.sha256(body).digest(),
+                format=parsed.format,
+                source=source,
+                accepted=parsed.lines_accepted,
+                rejected=len(rejected),
+                warnings=warnings,
+                received_at=at,
             )
-            for line in rejected
-        )
-        work.ask("ingestion.store_batch", organization_id=organization.id, key=batch.public_id)
+            keep(batch, messages)
+            _keep_rejected(batch, parsed.errors, rejected, redactor)
     sessions = {message.session_id for message in messages}
     return Acceptance(batch.public_id, parsed.lines_accepted, sessions, rejected, warnings)
 
 
-def _redacted(parsed: ParsedBatch, organization: Organization, redactor: Redactor) -> list[StoredMessage]:
+def _keep_rejected(
+    batch: Batch, errors: Sequence[LineError], rejected: Sequence[dict[str, Any]], redactor: Redactor
+) -> None:
+    RejectedLine.objects.bulk_create(
+        RejectedLine(
+            organization_id=batch.organization_id, batch=batch, excerpt=excerpt(error.original, redactor), **line
+        )
+        for line, error in zip(rejected, errors, strict=True)
+    )
+    originals = [(error.line, error.original) for error in errors if error.original]
+    seal(batch, originals, keep_until=batch.received_at + KEPT_FOR)
+
+
+def explain(errors: Sequence[LineError], redactor: Redactor) -> list[dict[str, Any]]:
+    """Return what the client hears of its rejected lines. Redacted whole, then cut: half an address is still one."""
+    return [
+        {"line": e.line, "code": e.code, "detail": redactor.text(storable(e.detail))[:_LONGEST_DETAIL]} for e in errors
+    ]
+
+
+def keep(batch: Batch, messages: Sequence[StoredMessage]) -> None:
+    """Make a new batch durable with its messages, and ask for its storing. Call inside tenant(...)."""
+    batch.public_id = new_identifier("b")
+    batch.payload = zstandard.compress(b"\n".join(_encoder.encode(each) for each in messages), _COMPRESSION_LEVEL)
+    batch.save(force_insert=True)
+    work.ask("ingestion.store_batch", organization_id=batch.organization_id, key=batch.public_id)
+
+
+def redact(
+    parsed: ParsedBatch,
+    organization: Organization,
+    redactor: Redactor,
+    taken: Set[tuple[str, bytes]] = frozenset(),
+) -> list[StoredMessage]:
+    """Return the messages as they may be stored, each with its digest (``taken``: see digest_messages)."""
     secret = bytes.fromhex(organization.secret)
-    digests = digest_messages(secret, parsed.messages)
+    digests = digest_messages(secret, parsed.messages, taken)
     contents = redactor.texts([message.content for message in parsed.messages])
     return [
         StoredMessage(

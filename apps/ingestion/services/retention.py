@@ -7,12 +7,13 @@ never from what a log says. Text goes; text-free facts stay their 400 days.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from django.db import connections
 from psycopg import sql
 
-from apps.organizations.models import Organization
+from apps.organizations.models import Application, Organization
 from apps.platform import clock
 
 AHEAD = 7
@@ -25,12 +26,23 @@ _NAME = re.compile(r"^ingestion_message_(\d{4})(\d{2})(\d{2})$")
 _PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'ingestion_message'::regclass"
 _DELETE_CONVERSATIONS = """
 DELETE FROM ingestion_conversation WHERE id IN (
-    SELECT id FROM ingestion_conversation WHERE organization_id = %s AND captured_on < %s LIMIT %s
+    SELECT id FROM ingestion_conversation
+    WHERE organization_id = %s AND application_id = %s AND captured_on < %s LIMIT %s
 )
 """
 _DELETE_BATCHES = """
 DELETE FROM ingestion_batch WHERE id IN (
-    SELECT id FROM ingestion_batch WHERE organization_id = %s AND received_at < %s LIMIT %s
+    SELECT id FROM ingestion_batch WHERE organization_id = %s AND application_id = %s AND received_at < %s LIMIT %s
+)
+"""
+_DELETE_HISTORY_ENDS = """
+DELETE FROM ingestion_historyend WHERE id IN (
+    SELECT id FROM ingestion_historyend WHERE organization_id = %s AND application_id = %s AND told_at < %s LIMIT %s
+)
+"""
+_DELETE_ORIGINALS = """
+DELETE FROM ingestion_sealedlines WHERE id IN (
+    SELECT id FROM ingestion_sealedlines WHERE organization_id = %s AND keep_until <= %s LIMIT %s
 )
 """
 
@@ -39,15 +51,20 @@ def maintain(*, at: datetime) -> dict[str, int]:
     """Do a day's maintenance; return how much of each kind was made or let go. Repeatable."""
     done = {"partitions_made": _make_partitions(at.date())}
     organizations = list(Organization.objects.using("owner").order_by("id"))
-    longest = max((each.retention_days for each in organizations), default=30)
+    policies = _policies(organizations)
+    longest = max((days for _, _, days in policies), default=30)
     # A sandbox lives in its own time, so its days prove nothing about real ones: it is cleaned row by row.
     done["partitions_dropped"] = _drop_partitions(at.date() - timedelta(days=longest))
-    done["conversations_deleted"] = done["batches_deleted"] = 0
+    done["conversations_deleted"] = done["batches_deleted"] = done["originals_deleted"] = 0
+    for organization, application_id, days in policies:
+        kept_from = clock.now(organization) - timedelta(days=days)
+        done["conversations_deleted"] += _delete(
+            _DELETE_CONVERSATIONS, organization.id, application_id, kept_from.date()
+        )
+        done["batches_deleted"] += _delete(_DELETE_BATCHES, organization.id, application_id, kept_from)
+        _delete(_DELETE_HISTORY_ENDS, organization.id, application_id, kept_from)
     for organization in organizations:
-        now = clock.now(organization)
-        kept_from = now - timedelta(days=organization.retention_days)
-        done["conversations_deleted"] += _delete(_DELETE_CONVERSATIONS, organization.id, kept_from.date())
-        done["batches_deleted"] += _delete(_DELETE_BATCHES, organization.id, kept_from)
+        done["originals_deleted"] += _delete(_DELETE_ORIGINALS, organization.id, clock.now(organization))
     with connections["owner"].cursor() as cursor:
         oldest = [(at - FACTS_LAST).date()]
         cursor.execute(
@@ -63,6 +80,17 @@ def maintain(*, at: datetime) -> dict[str, int]:
         cursor.execute("DELETE FROM platform_outboxevent WHERE at < %s", [at - EVENTS_LAST])
         done["events_deleted"] = cursor.rowcount
     return done
+
+
+def _policies(organizations: Sequence[Organization]) -> list[tuple[Organization, int, int]]:
+    """Return (organization, application, days its texts are kept): an application's own word, or its organization's."""
+    by_id = {each.id: each for each in organizations}
+    rows = Application._base_manager.using("owner").values_list("organization_id", "id", "retention_days")
+    return [
+        (by_id[organization_id], application_id, days or by_id[organization_id].retention_days)
+        for organization_id, application_id, days in rows
+        if organization_id in by_id
+    ]
 
 
 def _make_partitions(today: date) -> int:
@@ -101,12 +129,12 @@ def _drop_partitions(before: date) -> int:
     return dropped
 
 
-def _delete(statement: str, organization_id: int, before: date | datetime) -> int:
+def _delete(statement: str, *parameters: int | date | datetime) -> int:
     """Delete in small transactions, so that nobody waits long; messages and assessments go with their conversation."""
     total = 0
     while True:
         with connections["owner"].cursor() as cursor:
-            cursor.execute(statement, [organization_id, before, _AT_ONCE])
+            cursor.execute(statement, [*parameters, _AT_ONCE])
             deleted = int(cursor.rowcount)
         total += deleted
         if deleted < _AT_ONCE:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from apps.ingestion.domain.formats import UnreadableBody
-from apps.ingestion.files import ENDINGS, UnreadableInput, read_pieces
+from apps.ingestion.files import ENDINGS, Piece, UnreadableInput, read_pieces
 from apps.ingestion.services.accepting import accept
 from apps.organizations.models import Organization
 
@@ -46,7 +46,7 @@ def accept_upload(
         file.flush()
         try:
             for piece in read_pieces(Path(file.name)):
-                _take(uploaded, piece.body, piece.first_line - 1, base, organization, application_id, at, format_name)
+                _take(uploaded, piece, base, organization, application_id, at, format_name)
         except (UnreadableBody, UnreadableInput) as error:
             raise UnreadableInput(f"{base}: {str(error).replace(file.name, base)}") from error
     if not uploaded.batches:
@@ -56,16 +56,19 @@ def accept_upload(
 
 
 def _take(
-    uploaded: Uploaded, body: bytes, shift: int, source: str, organization: Organization, application_id: int,
-    at: datetime, format_name: str,
+    uploaded: Uploaded, piece: Piece, source: str, organization: Organization, application_id: int, at: datetime,
+    format_name: str,
 ) -> None:  # fmt: skip
     result = accept(
-        body, organization=organization, application_id=application_id, at=at, format_name=format_name, source=source
-    )
+        piece.body, organization=organization, application_id=application_id, at=at, format_name=format_name,
+        source=source, first_line=piece.first_line, may_be_document=piece.may_be_document,
+        # A file that began well is a log: what is bad in it is kept to be tried again. One that begins badly is none.
+        keep_rejects=bool(uploaded.batches),
+    )  # fmt: skip
     uploaded.accepted += result.accepted
     uploaded.rejected += len(result.rejected)
     room = MOST_REJECTED_SHOWN - len(uploaded.rejected_lines)
-    uploaded.rejected_lines += [{**line, "line": line["line"] + shift} for line in result.rejected[:room]]
+    uploaded.rejected_lines += result.rejected[:room]
     uploaded.warnings += [f"{warning['count']:,} × {warning['detail']}" for warning in result.warnings]
     if result.batch_id is not None:
         uploaded.batches.append(result.batch_id)

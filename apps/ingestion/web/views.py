@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 from django.contrib import messages
@@ -12,19 +10,21 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.ingestion import selectors
 from apps.ingestion.domain.formats import FORMATS, UnknownFormat
 from apps.ingestion.domain.redaction import RedactionFailed
+from apps.ingestion.downloads import rejected_file
 from apps.ingestion.files import UnreadableInput
 from apps.ingestion.models import Batch
+from apps.ingestion.services.redriving import redrive as redrive_batch
+from apps.ingestion.services.sealing import OriginalsGone
 from apps.ingestion.services.uploading import accept_upload
 from apps.organizations import selectors as organizations
 from apps.organizations import services
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
-from apps.platform.cells import neutralised
 from apps.platform.tenancy import tenant
 
 _PAGE = 30
@@ -61,19 +61,24 @@ def batch(request: HttpRequest, access: Access, batch_id: str) -> HttpResponse:
     """Show one batch and its rejected lines."""
     found = _find(batch_id)
     lines = [
-        {"line": each.line, "code": each.code, "detail": each.detail, "excerpt": ""}
+        {"line": each.line, "code": each.code, "detail": each.detail, "excerpt": each.excerpt}
         for each, _ in zip(selectors.rejected_lines(found), range(_LINES), strict=False)
     ]
+    kept_until = selectors.originals_kept_until(found, at=access.now) if found.rejected else None
+    redrive_url = reverse("redrive_batch", args=[found.public_id]) if kept_until and access.may(WORKERS) else None
     context = {
         "batch": _status(found) | {
             "source": found.source, "application": found.application.name, "received_at": found.received_at,
-            "stored_at": found.stored_at,
+            "stored_at": found.stored_at, "redrive_of": found.redrive_of,
+            "redrive_of_url": reverse("batch", args=[found.redrive_of]) if found.redrive_of else None,
         },
         "rejected": lines,
+        "rejected_hidden": max(found.rejected - len(lines), 0),
         "rejected_url": reverse("rejected_lines", args=[found.public_id]) if found.rejected else None,
-        "redrive_url": None,
+        "rejected_json_url": reverse("rejected_json", args=[found.public_id]) if found.rejected else None,
+        "redrive_url": redrive_url,
+        "kept_until": kept_until,
         "rows_url": page_url("conversations", access),
-        "page": None,
     }  # fmt: skip
     return TemplateResponse(request, "portal/batch.html", context)
 
@@ -87,17 +92,27 @@ def batch_status(request: HttpRequest, access: Access, batch_id: str) -> HttpRes
 
 @require_safe
 @portal_page()
-def rejected_lines(request: HttpRequest, access: Access, batch_id: str) -> HttpResponse:
-    """Download a batch's rejected lines as CSV."""
-    found = _find(batch_id)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["line", "code", "detail"])
-    for each in selectors.rejected_lines(found):
-        writer.writerow([each.line, each.code, neutralised(each.detail)])
-    response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{found.public_id}-rejected.csv"'
-    return response
+def rejected_lines(request: HttpRequest, access: Access, batch_id: str, form: str) -> HttpResponse:
+    """Download a batch's rejected lines."""
+    return rejected_file(_find(batch_id), form)
+
+
+@require_POST
+@portal_page(WORKERS)
+def redrive(request: HttpRequest, access: Access, batch_id: str) -> HttpResponse:
+    """Try a batch's rejected lines again."""
+    _find(batch_id)
+    try:
+        done = redrive_batch(organization=access.organization, batch_id=batch_id, at=access.now, actor=access.actor)
+    except OriginalsGone as error:
+        messages.error(request, f"{str(error).capitalize()}. Push the corrected lines instead.")
+        return redirect("batch", batch_id=batch_id)
+    if done.batch_id is None:
+        messages.info(request, f"Tried again: {done.rejected:,} lines are still refused, for the reasons below.")
+        return redirect("batch", batch_id=batch_id)
+    rest = f"{done.rejected:,} are still refused." if done.rejected else "None is left."
+    messages.success(request, f"Tried again: {done.accepted:,} lines are good now and make this batch. {rest}")
+    return redirect("batch", batch_id=done.batch_id)
 
 
 @portal_page(WORKERS, in_tenant=False)
@@ -180,6 +195,7 @@ def _row(found: Batch) -> dict[str, Any]:
         "format": found.format,
         "accepted": found.accepted,
         "rejected": found.rejected,
+        "redriven": found.redriven,
         "messages": found.messages,
         "duplicates": found.duplicates,
         "status": found.status,

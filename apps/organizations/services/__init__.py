@@ -22,6 +22,7 @@ from apps.organizations.services.tenants import (
     move_clock,
     save_profile,
     say_currency,
+    set_retention,
 )
 
 __all__ = [
@@ -50,4 +51,5 @@ __all__ = [
     "save_endpoint",
     "save_profile",
     "say_currency",
+    "set_retention",
 ]

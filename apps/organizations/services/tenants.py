@@ -72,6 +72,18 @@ def save_profile(*, application: Application, profile: dict[str, Any], at: datet
     )
 
 
+def set_retention(*, application: Application, days: int | None, at: datetime, actor: str) -> None:
+    """Have an application's texts kept so many days; None: as long as its organization says. A change is audited."""
+    if application.retention_days == days:
+        return
+    before, application.retention_days = application.retention_days, days
+    application.save(update_fields=["retention_days"])
+    record_audit(
+        organization_id=application.organization_id, at=at, actor=actor, action="retention.changed",
+        subject=application.slug, before=before, after=days,
+    )  # fmt: skip
+
+
 @transaction.atomic
 def move_clock(*, organization_id: int, to: datetime, actor: str, at: datetime) -> Organization:
     """Move a sandbox's clock forward. Raises ValueError when it would go back or out of range."""

@@ -15,6 +15,7 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("The wheel", "home", "", None, None, None),
     ("Conversations", "conversations", "Capture", 0, None, None),
     ("Uploads", "batches", "Capture", 0, None, None),
+    ("Watched files", "sources", "Capture", 0, None, None),
     ("Security", "security", "Analyze", 1, None, None),
     ("Quality", "quality", "Analyze", 1, None, None),
     ("Business", "business", "Analyze", 1, None, None),
@@ -33,6 +34,7 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Webhooks", "webhooks", "Organization", None, None, ADMINISTRATORS),
     ("Alerts", "alerts", "Organization", None, None, None),
     ("Team", "team", "Organization", None, None, None),
+    ("Personal data", "redaction", "Organization", None, None, ADMINISTRATORS),
     ("Audit", "audit", "Organization", None, None, ADMINISTRATORS),
 )
 

@@ -100,7 +100,8 @@ def test_every_fault_is_told_with_its_line() -> None:
         ("- daily", "has keys of its own"),
         ("? [a]\n: b", "a key is a word"),
         ("x" * 70_000, "64 KiB"),
-        ("stages: {capture: {source: s3://bucket/logs}}", "only files"),
+        ("stages: {capture: {source: s3://bucket/logs}}", "line 1: 's3://bucket/logs': s3:// is not read"),
+        ("stages:\n  capture:\n    source: ../other/*.jsonl", "line 3: '../other/.*leads out of it"),
         ("stages: {analyze: {evaluations: ['file:mine.yaml']}}", "not read by this version"),
     ],
 )

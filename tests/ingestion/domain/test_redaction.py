@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.ingestion.domain.redaction import Redactor, mask
+from apps.ingestion.domain.redaction import RedactionFailed, Redactor, mask
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_policies_off_mask_and_drop() -> None:
     assert Redactor("mask").text(text) == "mail [EMAIL]"
     assert Redactor("drop").text(text) == "[REDACTED]"
     assert Redactor("drop").text("nothing here") == "nothing here"
-    with pytest.raises(ValueError, match="unknown redaction policy"):
+    with pytest.raises(RedactionFailed, match="unknown redaction policy"):
         Redactor("maks")
 
 

@@ -6,6 +6,8 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from apps.ingestion.domain.values import Thread
+
 MAX_DEPTH = 64
 ROLES = frozenset({"user", "assistant", "system", "tool"})
 _ALIASES = {"agent": "agent_id", "user": "user_id"}
@@ -21,12 +23,12 @@ class Rejected(ValueError):
 
 
 class Remarks:
-    """What one push's lines tell one another: warnings by code with the first line of each, and histories."""
+    """What is told of one push beside its messages: warnings by code with the first line of each, and threads."""
 
     def __init__(self) -> None:
         self.seen: dict[str, tuple[int, str, int]] = {}
-        # Formats that carry the whole history: digest of a history → the sessions that end in it.
-        self.histories: dict[str, list[str]] = {}
+        # Of formats that carry the whole history.
+        self.threads: list[Thread] = []
 
     def add(self, line: int, code: str, detail: str) -> None:
         """Count one more line with this remark."""
@@ -72,7 +74,7 @@ def read_time(value: Any, line: int, at: datetime, remarks: Remarks) -> datetime
     if not isinstance(value, str):
         raise Rejected("bad_timestamp", "timestamp must be an ISO 8601 string")
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value.upper())
         if moment.tzinfo is None:
             remarks.add(line, "no_zone", "timestamps without a zone were read as UTC")
             moment = moment.replace(tzinfo=UTC)
