@@ -152,7 +152,7 @@ def _described(book: Book, key: str) -> dict[str, Any]:
         {
             "application": newest.application, "source_kind": newest.source_kind, "source_id": newest.source_id,
             "metric": newest.metric, "name": newest.name, "state": newest.state,
-            "team": worth.team if worth else "engineering", "what": worth.label if worth else newest.name,
+            "team": worth.team if worth else "engineering", "what": newest.what,
             "grade": newest.grade or None,
             "evidence": GRADE_WORDS[Grade(newest.grade)] if newest.grade else None,
             "effect": newest.effect, "low": newest.low, "high": newest.high,

@@ -60,6 +60,17 @@ class Row:
         return f"{self.application}/{self.source_id}/{self.metric}" if self.metric else self.spending_key
 
     @property
+    def what(self) -> str:
+        """What it did, in words: of a cost, what it made worse or dearer."""
+        if not self.metric:
+            return self.name
+        if self.kind is CostKind.TOKENS:
+            return "Dearer replies"
+        if self.kind is not None:
+            return f"Made worse, {self.metric.replace('_', ' ')}"
+        return worth_of(self.metric).label
+
+    @property
     def spending_key(self) -> str:
         """The key of a cost that assumptions tell."""
         return f"{self.application}/{self.source_id}"
@@ -151,7 +162,7 @@ def _benefit(key: str, rows: Sequence[Row], first: str, book: Book) -> BenefitLi
     known = {each.key for each in book.assumptions[newest.application]}
     return BenefitLine(
         key=key,
-        label=f"{worth.label}: {newest.name}",
+        label=f"{newest.what}: {newest.name}",
         grade=grade,
         unit_value=_term(newest.application, worth.value),
         effect=_effect(newest, worth),
@@ -184,7 +195,7 @@ def _cost(key: str, rows: Sequence[Row], first: str, book: Book) -> CostLine:
     worth = worth_of(newest.metric)
     goes_on = newest.ongoing and newest.period == book.this_month
     return CostLine(
-        key=key, kind=newest.kind, label=f"{worth.label}: {newest.name}",
+        key=key, kind=newest.kind, label=f"{newest.what}: {newest.name}",
         quantity=book.today.get(key, NOTHING) if goes_on else sum((row.volume for row in rows), NOTHING),
         price=_term(newest.application, worth.value), each=Each.MONTH if goes_on else Each.ONCE, first=month,
         effect=_effect(newest, worth),

@@ -149,6 +149,7 @@ def _waterfall(content: Content) -> dict[str, Any]:
             "symbol": symbol_of(currency),
             "items": [
                 {"label": (f"{each['grade']}  " if each["grade"] else "") + each["label"], "value": each["value"],
+                 "short": _short(each["label"]),
                  **({"kind": "total"} if each.get("total") else {})}
                 for each in items
             ],
@@ -156,6 +157,12 @@ def _waterfall(content: Content) -> dict[str, Any]:
         "columns": ["Line", "Grade", currency],
         "rows": [[each["label"], each["grade"] or "", money(_whole(each["value"]), currency)] for each in items],
     }  # fmt: skip
+
+
+def _short(label: str) -> str:
+    """Return what a phone has room for: the change's own name."""
+    name = label.rpartition(": ")[2]
+    return name if len(name) <= 20 else f"{name[:19]}…"
 
 
 def _scale(content: Content) -> list[float]:
