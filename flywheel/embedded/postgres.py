@@ -30,7 +30,6 @@ max_wal_size = 2GB
 wal_compression = lz4
 default_toast_compression = lz4
 checkpoint_timeout = 15min
-autovacuum_naptime = 15s
 jit = off
 random_page_cost = 1.1
 timezone = 'UTC'
