@@ -124,7 +124,8 @@ class ReportsView(OrganizationView):
 
         def ask() -> Answer:
             with tenant(organization.id):
-                application = self.application(str(named) if named else request.query_params.get("application"))
+                slug = str(named).replace("\x00", "") if named else request.query_params.get("application")
+                application = self.application(slug)
                 report = reporting.ask(
                     organization=organization, application=application, period=period, at=at, actor=self.principal.name
                 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
+from io import BytesIO
 from pathlib import Path
 
 import manimgx_fonts
@@ -35,7 +36,7 @@ def load_fonts(pdf: FPDF, texts: Iterable[str], folder: Path) -> None:
     """
     needed = _ALWAYS | {character for text in texts for character in text}
     fallbacks = []
-    _add_latin(pdf, folder, needed)
+    _add_latin(pdf, folder, frozenset(needed & characters_of(_LATIN)))
     rest = needed - characters_of(_LATIN)
     for script in _SCRIPTS:
         name = f"NotoSans{script}"
@@ -71,14 +72,21 @@ def _every() -> frozenset[str]:
     return frozenset().union(characters_of(_LATIN), *(characters_of(f"NotoSans{each}") for each in _SCRIPTS))
 
 
-def _add_latin(pdf: FPDF, folder: Path, characters: Iterable[str]) -> None:
-    """Add the Latin font in both weights. Cut down first: fixing the weight of the whole font takes a minute."""
+def _add_latin(pdf: FPDF, folder: Path, characters: frozenset[str]) -> None:
     for style, weight in _WEIGHTS.items():
         path = folder / f"{_LATIN}-{weight:.0f}.ttf"
-        with _cut(_LATIN, characters, without=("GPOS", "GSUB", "GDEF")) as font:
-            instancer.instantiateVariableFont(font, {"wght": weight}, inplace=True)
-            font.save(path)
+        path.write_bytes(_latin(characters, weight))
         pdf.add_font(FAMILY, style, path)
+
+
+@lru_cache(maxsize=8)
+def _latin(characters: frozenset[str], weight: float) -> bytes:
+    """Return the Latin font in a weight. Cut down first: fixing the weight of the whole font takes a minute."""
+    file = BytesIO()
+    with _cut(_LATIN, characters, without=("GPOS", "GSUB", "GDEF")) as font:
+        instancer.instantiateVariableFont(font, {"wght": weight}, inplace=True)
+        font.save(file)
+    return file.getvalue()
 
 
 def _add_script(pdf: FPDF, folder: Path, name: str, characters: Iterable[str]) -> None:

@@ -16,6 +16,7 @@ from apps.reports.models import Valuation
 from apps.reports.selectors.ledger import read_book
 
 SEED = 1
+DRAWS = 20_000
 
 
 def value_all(*, organization: Organization, at: datetime) -> None:
@@ -41,7 +42,7 @@ def compute(*, organization: Organization, application: Application | None, at: 
     assembled = assemble(book)
     simulation = None
     if assembled.model is not None and book.currency:
-        simulation = simulate(assembled.model, seed=SEED)
+        simulation = simulate(assembled.model, seed=SEED, draws=DRAWS)
     return make_content(book, assembled, simulation, code=code_version(), as_of=at.isoformat())
 
 
