@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flywheel.cli import (
     analyze,
+    backup,
     batches,
     bench,
     compare,
@@ -20,6 +21,7 @@ from flywheel.cli import (
     doctor,
     power,
     prompts,
+    restore,
     roi,
     rows,
     up,
@@ -28,7 +30,8 @@ from flywheel.embedded.environment import AlreadyRunning
 from flywheel.embedded.process import interrupt_on_sigterm
 
 _COMMANDS = (
-    up, demo, analyze, batches, cycle, compare, power, roi, bench, createkey, createuser, prompts, rows, doctor,
+    up, demo, analyze, batches, cycle, compare, power, roi, bench, createkey, createuser, prompts, rows, backup,
+    restore, doctor,
 )  # fmt: skip
 BAD_USAGE = 2
 INTERRUPTED = 130
