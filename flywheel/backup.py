@@ -143,8 +143,8 @@ def _run(program: str, url: str, *arguments: str) -> None:
     # The password goes by the environment: a command line can be read by others.
     parts = psycopg.conninfo.conninfo_to_dict(url)
     environment = {**os.environ, "PGPASSWORD": str(parts.pop("password", "") or "")}
-    where = psycopg.conninfo.make_conninfo(**parts)
-    done = subprocess.run(
+    where = psycopg.conninfo.make_conninfo("", **{name: str(value) for name, value in parts.items() if value})
+    done = subprocess.run(  # noqa: S603  # a program of ours or of the path, arguments of our own
         [binary, f"--dbname={where}", *arguments], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
@@ -174,4 +174,5 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
                 raise BackupFailed(f"{path} is no backup of Flywheel")
             yield tar
     except (tarfile.TarError, KeyError, json.JSONDecodeError) as error:
-        raise BackupFailed(f"{path} is no backup of Flywheel, or not whole: {error}") from error
+        first = str(error).splitlines()[0]
+        raise BackupFailed(f"{path} is no backup of Flywheel, or not whole: {first}") from error

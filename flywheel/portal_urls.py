@@ -3,7 +3,7 @@
 from django.urls import path
 
 from apps.cycles.web import cycles, home, onboarding
-from apps.evaluations.web import conversations, dashboards, runs
+from apps.evaluations.web import conversations, dashboards, erasing, runs
 from apps.experiments.web import experiments
 from apps.improvements.web import improvements, shared
 from apps.improvements.web import insights as one_insight
@@ -22,6 +22,7 @@ urlpatterns = [
     path("conversations/", conversations.conversations, name="conversations"),
     path("conversations.csv", conversations.conversations_file, name="conversations_csv"),
     path("conversations/<int:conversation_id>/", conversations.conversation, name="conversation"),
+    path("conversations/<int:conversation_id>/erase/", erasing.erase_person, name="erase_person"),
     path("security/", dashboards.security, name="security"),
     path("quality/", dashboards.quality, name="quality"),
     path("business/", dashboards.business, name="business"),

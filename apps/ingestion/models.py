@@ -241,6 +241,30 @@ class Message(models.Model):
         return f"{self.role} at {self.sent_at}"
 
 
+class Erasure(TenantModel):
+    """That a person was erased: by the keyed hash, which names nobody, so that it can be done again."""
+
+    class Status(models.TextChoices):
+        ASKED = "asked"
+        DONE = "done"
+
+    unit_hash = models.CharField(max_length=32)
+    status = models.CharField(max_length=8, choices=Status, default=Status.ASKED)
+    asked_by = models.CharField(max_length=254)
+    asked_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    # How much of each kind is gone.
+    counts = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "unit_hash"], name="a_person_is_erased_once_at_a_time"),
+        ]
+
+    def __str__(self) -> str:
+        return self.unit_hash
+
+
 class Outcome(TenantModel):
     """A truth that arrived later: a conversion, a survey answer, a customer who stayed. Idempotent by its id."""
 

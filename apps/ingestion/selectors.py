@@ -205,3 +205,8 @@ def search(words: str) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT conversation_id FROM flywheel_search(%s, %s)", [words, MOST_FOUND])
         return [conversation_id for (conversation_id,) in cursor.fetchall()]
+
+
+def person_of(conversation_id: int) -> str | None:
+    """Return the keyed hash of a conversation's person: empty where it names none, None where it is not there."""
+    return Conversation.objects.filter(id=conversation_id).values_list("user_hash", flat=True).first()

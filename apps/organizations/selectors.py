@@ -58,6 +58,11 @@ def find_application(slug: str) -> Application | None:
     return Application.objects.filter(slug=slug).first()
 
 
+def list_organizations() -> list[Organization]:
+    """Return every organization, for operators' commands."""
+    return list(Organization.objects.order_by("id"))
+
+
 def get_organization(slug: str) -> Organization | None:
     """Return the organization of this slug."""
     return Organization.objects.filter(slug=slug).first()

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from flywheel.backup import KEYS, BackupFailed, write_backup
 from flywheel.embedded import prepare
 from flywheel.embedded.environment import load_secrets
@@ -37,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         keys = {} if options.without_keys else own
         try:
             manifest = write_backup(options.file, url=url, version=_version(), keys=keys)
-        except BackupFailed as error:
+        except (BackupFailed, psycopg.Error) as error:
             print(f"flywheel: {error}", file=sys.stderr)
             return 2
     size = options.file.stat().st_size / 1e6

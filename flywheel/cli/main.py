@@ -19,6 +19,7 @@ from flywheel.cli import (
     cycle,
     demo,
     doctor,
+    erase,
     power,
     prompts,
     restore,
@@ -30,7 +31,7 @@ from flywheel.embedded.environment import AlreadyRunning
 from flywheel.embedded.process import interrupt_on_sigterm
 
 _COMMANDS = (
-    up, demo, analyze, batches, cycle, compare, power, roi, bench, createkey, createuser, prompts, rows, backup,
+    up, demo, analyze, batches, cycle, compare, power, roi, bench, createkey, createuser, prompts, rows, erase, backup,
     restore, doctor,
 )  # fmt: skip
 BAD_USAGE = 2

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from flywheel.backup import BackupFailed, read_keys, restore_backup
 from flywheel.embedded import prepare
 from flywheel.embedded.supervisor import provision
@@ -15,10 +17,11 @@ from flywheel.embedded.supervisor import provision
 
 def add(subparsers: Any) -> argparse.ArgumentParser:
     """Describe the subcommand."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "restore", help="bring a backup back into an empty database"
-    )
+    parser: argparse.ArgumentParser = subparsers.add_parser("restore", help="fill an empty database with a backup")
     parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--erasures", type=Path, help="what was erased since the backup (`flywheel erase --list`): erased again"
+    )
     return parser
 
 
@@ -32,15 +35,29 @@ def run(options: argparse.Namespace) -> int:
                 raise BackupFailed("set MIGRATION_DATABASE_URL to the role that is to own the tables")
             manifest = restore_backup(options.file, url=url)
             provision(environment.variables)
-    except (BackupFailed, OSError) as error:
+        erased = _erase_again(options) if options.erasures else None
+    except (BackupFailed, psycopg.Error, OSError) as error:
         print(f"flywheel: {error}", file=sys.stderr)
         return 2
     print(
         f"{manifest.rows:,} rows in {len(manifest.tables)} tables, as they were at {manifest.made_at}: every table's "
         "count and checksum is the same."
     )
-    print("What was erased after the backup was made is not erased in it: erase it again (flywheel erase).")
+    if erased is None:
+        print("What was erased since is back: give --erasures the list that `flywheel erase --list` wrote.")
+    else:
+        print(f"{erased:,} erasures were applied again.")
     return 0
+
+
+def _erase_again(options: argparse.Namespace) -> int:
+    from flywheel.cli.django_setup import connected
+
+    told = [json.loads(line) for line in options.erasures.read_text().splitlines() if line.strip()]
+    with connected(options.data_dir):
+        from apps.evaluations.services.erasing import erase_again
+
+        return erase_again(told)
 
 
 def _take_keys(data_dir: Path, keys: dict[str, str]) -> None:

@@ -55,6 +55,7 @@ DOORS = {
     "listening": Door(ROLES),
     "conversations": Door(ROLES),
     "conversations_csv": Door(ROLES),
+    "erase_person": Door(None, ADMINISTRATORS, ids=("conversation_id",)),
     "conversation": Door(ROLES, ids=("conversation_id",)),
     "security": Door(ROLES),
     "quality": Door(ROLES),

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from apps.evaluations import selectors
@@ -18,7 +19,7 @@ from apps.evaluations.filtering import NAMES, OUTCOMES, BadFilter, parse_filters
 from apps.evaluations.paging import key_of, read_key
 from apps.evaluations.selectors import AnalyzedConversation
 from apps.evaluations.web.words import LEAKS, money, say, worst_incident
-from apps.organizations.web.access import Access, page_url, portal_page
+from apps.organizations.web.access import ADMINISTRATORS, Access, page_url, portal_page
 from apps.platform.api.cursors import encode_cursor
 from apps.platform.api.problems import Problem
 
@@ -164,6 +165,7 @@ def conversation(request: HttpRequest, access: Access, conversation_id: int) -> 
             "content_version": row.content_version,
         },
         "headline": _headline(worst),
+        "erase_url": reverse("erase_person", args=[row.id]) if row.user_hash and access.may(ADMINISTRATORS) else None,
         "crumbs": [{"label": "Conversations", "url": page_url("conversations", access)}],
         "previous_url": None,
         "next_url": None,

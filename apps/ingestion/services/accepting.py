@@ -31,7 +31,7 @@ from apps.platform.tenancy import tenant
 
 _encoder = msgspec.json.Encoder()
 # Level 1: the payload lives until it is stored; speed counts, not size.
-_COMPRESSION_LEVEL = 1
+COMPRESSION_LEVEL = 1
 _LONGEST_DETAIL = 200
 
 
@@ -118,7 +118,7 @@ def explain(errors: Sequence[LineError], redactor: Redactor) -> list[dict[str, A
 def keep(batch: Batch, messages: Sequence[StoredMessage]) -> None:
     """Make a new batch durable with its messages, and ask for its storing. Call inside tenant(...)."""
     batch.public_id = new_identifier("b")
-    batch.payload = zstandard.compress(b"\n".join(_encoder.encode(each) for each in messages), _COMPRESSION_LEVEL)
+    batch.payload = zstandard.compress(b"\n".join(_encoder.encode(each) for each in messages), COMPRESSION_LEVEL)
     batch.save(force_insert=True)
     work.ask("ingestion.store_batch", organization_id=batch.organization_id, key=batch.public_id)
 

@@ -1,0 +1,9 @@
+from django.db import migrations
+
+from apps.platform.rowsecurity import protect
+
+
+class Migration(migrations.Migration):
+    dependencies = [("ingestion", "0005_erasures")]
+
+    operations = [protect("ingestion_erasure")]
