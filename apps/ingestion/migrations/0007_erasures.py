@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ingestion", "0004_conversations_know_every_assignment"),
+        ("ingestion", "0006_every_index_begins_with_the_organization"),
         ("organizations", "0005_models_to_ask"),
     ]
 
