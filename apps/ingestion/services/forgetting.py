@@ -11,7 +11,7 @@ import msgspec
 import zstandard
 
 from apps.ingestion.domain.stored import StoredMessage
-from apps.ingestion.models import Batch, Conversation, Outcome
+from apps.ingestion.models import Batch, Conversation, HistoryEnd, Outcome, SealedLines
 from apps.ingestion.services.accepting import COMPRESSION_LEVEL
 from apps.platform.tenancy import tenant
 
@@ -47,6 +47,8 @@ def forget_lines(*, organization_id: int, unit_hash: str) -> int:
                 continue
             kept = [line for line, message in zip(lines, messages, strict=True) if message.session_id not in sessions]
             gone += len(lines) - len(kept)
+            # Nobody can tell whose lines the sealed ones of this batch are.
+            SealedLines.objects.filter(batch=batch).delete()
             batch.payload = zstandard.compress(b"\n".join(kept), COMPRESSION_LEVEL)
             batch.save(update_fields=["payload"])
 
@@ -67,6 +69,7 @@ def forget_conversations(conversations: list[Forgotten]) -> tuple[int, int]:
     for each in conversations:
         told = Outcome.objects.filter(application_id=each.application_id, session_id=each.session_id)
         outcomes += told.delete()[0]
+        HistoryEnd.objects.filter(application_id=each.application_id, session_id=each.session_id).delete()
     rows = Conversation.objects.filter(id__in=[each.conversation_id for each in conversations])
     # By the database's own cascade: messages are partitioned, and Django need not know them.
     deleted: int = rows._raw_delete(rows.db)

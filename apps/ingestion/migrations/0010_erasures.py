@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ingestion", "0006_every_index_begins_with_the_organization"),
+        ("ingestion", "0009_where_histories_end"),
         ("organizations", "0005_models_to_ask"),
     ]
 

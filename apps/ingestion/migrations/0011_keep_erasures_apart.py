@@ -4,6 +4,6 @@ from apps.platform.rowsecurity import protect
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ingestion", "0007_erasures")]
+    dependencies = [("ingestion", "0010_erasures")]
 
     operations = [protect("ingestion_erasure")]
