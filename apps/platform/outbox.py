@@ -24,6 +24,7 @@ KINDS: Mapping[str, str] = {
     "experiment.decided": "an experiment was promoted, lost, or ended without a winner",
     "rollout.rolled_back": "an experiment or a rollout was taken back from everybody",
     "guardrail.switched_off": "a guardrail blocked the harmless and switched itself off",
+    "report.ready": "a report that was asked for, or was due, is written and frozen",
     "cycle.finished": "a turn of the wheel has done all of its stages",
     "cycle.failed": "a stage of a turn failed as often as it is tried",
 }

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from apps.organizations.models import Application, Organization
 from apps.organizations.services import record_audit
-from apps.platform import work
+from apps.platform import outbox, work
 from apps.platform.identifiers import new_identifier
 from apps.reports.domain.comparing import about_period, beside
 from apps.reports.domain.content import Content, digest
@@ -60,6 +60,14 @@ def write(*, organization: Organization, report_id: str, at: datetime) -> None:
     fill(organization=organization, at=at)
     content = compute(organization=organization, application=report.application, at=at)
     freeze(report, content, at=at, organization=organization.name)
+    outbox.emit(
+        "report.ready", key=report.public_id, at=at, summary=f"The report of {report.period} is ready.",
+        path=f"/roi/reports/{report.public_id}/",
+        payload={
+            "report": report.public_id, "kind": report.kind, "period": report.period, "version": report.version,
+            "application": report.application.slug if report.application else None, "sha256": report.sha256,
+        },
+    )  # fmt: skip
     if report.kind != Report.Kind.ON_DEMAND:
         work.ask("reports.mail", organization_id=organization.id, key=report.public_id)
 
