@@ -158,7 +158,7 @@ def test_an_organization_that_floods_is_held_back_and_the_others_do_not_notice(a
         assert pushes.statuses() == {202}
         return pushes.seconds(0.95)
 
-    command = [sys.executable, "-c", FLOOD, str(product.port), flooding, str(20 * RATE)]
+    command = [sys.executable, "-c", FLOOD, str(product.port), flooding, str(8 * RATE)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as flood:
         assert flood.stdout is not None
         said = iter(flood.stdout)
