@@ -112,7 +112,8 @@ class _Pages(FPDF):
              f"P10 {roi['p10']:,.0f} %, P90 {roi['p90']:,.0f} %" if roi else "so there is no ratio"),
             ("Paid back", payback_words(figures["payback"]["p50"]), f"P90: {payback_words(figures['payback']['p90'])}"),
             ("Chance of a loss", f"{figures['chance_of_loss']:.0%}".replace("%", " %"), ""),
-            ("Net present value", amount(figures["npv"]["p50"], currency), f"at {content['discount_rate']:.0%} a year"),
+            ("Net present value", amount(figures["npv"]["p50"], currency),
+             f"at {content['discount_rate'] * 100:.0f} % a year"),
         ]  # fmt: skip
         width, top = _WIDTH / 3, self.get_y()
         for place, (label, value, note) in enumerate(told):
@@ -201,7 +202,7 @@ class _Pages(FPDF):
         )  # fmt: skip
 
     def _small_print(self, content: dict[str, Any], missing: int) -> None:
-        self._room(24)
+        self._room(16)
         said = [
             "90 % likely means: of the draws made under these assumptions, nine in ten exceed it. It says "
             "nothing of what the assumptions leave out.",
@@ -209,7 +210,7 @@ class _Pages(FPDF):
             f"JSON, whose SHA-256 is {self._report.sha256}.",
         ]
         if missing:
-            said.append(f"{missing:,} characters have no glyph in the fonts of these pages and stand as squares; the "
+            said.append(f"{missing:,} characters have no glyph in the fonts of these pages and stand as �; the "
                         "portal and the CSV show them.")  # fmt: skip
         for words in said:
             self._say(words, 7.5, INK_3, gap=1)

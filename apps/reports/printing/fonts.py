@@ -15,7 +15,7 @@ from fpdf import FPDF
 
 FAMILY = "Noto"
 # Drawn where a character has no glyph in any font of ours (Chinese, Japanese and Korean fonts weigh 20 MB).
-MISSING = "\N{WHITE SQUARE}"
+MISSING = "\N{REPLACEMENT CHARACTER}"
 _FOLDER = Path(manimgx_fonts.__file__).parent
 _LATIN = "NotoSans"
 _SCRIPTS = (
