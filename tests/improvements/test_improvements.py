@@ -267,8 +267,7 @@ def test_what_a_colleague_wrote_is_not_put_on_a_version_they_never_saw(world: Wo
     )
     world.post(f"/{made['id']}/approve")
     with tenant(world.organization.id):
-        prompts.add_version(
-            prompt=world_prompt("support"), content="Do support now.", labels=["production"], at=AT, actor="test"
-        )
+        version, _ = prompts.add_version(prompt=world_prompt("support"), content="Do support now.", at=AT, actor="test")
+        prompts.set_labels(version=version, labels=["production"], at=AT, actor="test")
 
     assert "moved to version 3" in world.post(f"/{made['id']}/start", status=409)["detail"]
