@@ -109,3 +109,109 @@ class Approval(TenantModel):
 
     def __str__(self) -> str:
         return self.person
+
+
+class ProbeRun(TenantModel):
+    """Old against new on the application's own model, probe by probe; asked for once, resumed after any death."""
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        FINISHED = "finished"
+        # Ended before every probe was answered; what was answered counts, and ``reason`` says why.
+        PARTIAL = "partial"
+
+    public_id = models.CharField(max_length=16)
+    improvement = models.ForeignKey(
+        Improvement, on_delete=models.CASCADE, related_name="probe_runs", db_constraint=False
+    )
+    old_version = models.PositiveIntegerField()
+    new_version = models.PositiveIntegerField()
+    # The model at the endpoint when it was asked; another model is another run.
+    model = models.CharField(max_length=200)
+    state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
+    reason = models.CharField(max_length=500, default="")
+    calls = models.PositiveIntegerField()
+    tokens = models.PositiveBigIntegerField(default=0)
+    # Times in a row that the model was down.
+    stalls = models.PositiveSmallIntegerField(default=0)
+    summary = models.JSONField(null=True)
+    asked_by = models.CharField(max_length=254)
+    asked_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "public_id"], name="a_probe_run_id_names_one"),
+            models.UniqueConstraint(
+                fields=["organization", "improvement"], condition=Q(state="running"),
+                name="an_improvement_is_probed_once_at_a_time",
+            ),
+        ]  # fmt: skip
+        indexes = [models.Index(fields=["organization", "improvement", "-id"], name="probe_runs_newest")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class ProbeAnswer(TenantModel):
+    """One probe under one version: waiting until ``outcome`` is set. Rows are made with the run, so it can resume."""
+
+    class Arm(models.TextChoices):
+        OLD = "old"
+        NEW = "new"
+
+    run = models.ForeignKey(ProbeRun, on_delete=models.CASCADE, related_name="answers", db_constraint=False)
+    number = models.PositiveIntegerField()
+    probe = models.CharField(max_length=100)
+    arm = models.CharField(max_length=3, choices=Arm)
+    group = models.CharField(max_length=10)
+    source = models.CharField(max_length=10)
+    kind = models.CharField(max_length=40)
+    text = models.TextField()
+    sign = models.CharField(max_length=40, default="")
+    # blocked, succeeded, unclear, unscored; empty while it waits.
+    outcome = models.CharField(max_length=10, default="")
+    # Masked and shortened.
+    reply = models.CharField(max_length=400, default="")
+    tokens = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "run", "probe", "arm"], name="a_probe_is_answered_once_a_version"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["organization", "run", "number"], condition=Q(outcome=""), name="probes_that_wait"
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.probe} {self.arm}"
+
+
+class ProbeCase(TenantModel):
+    """An attack that succeeded on the application once. Every later suite has it: what was broken stays tested.
+
+    The text is kept as it was stored, redacted; ``session_id`` and ``user_hash`` find it when a person is erased.
+    """
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    text_hash = models.CharField(max_length=64)
+    kind = models.CharField(max_length=40)
+    text = models.TextField()
+    session_id = models.TextField()
+    user_hash = models.CharField(max_length=32, default="")
+    added_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "application", "text_hash"], name="a_failure_is_one_regression_case"
+            ),
+        ]
+        indexes = [models.Index(fields=["organization", "application", "user_hash"], name="cases_of_a_user")]
+
+    def __str__(self) -> str:
+        return self.text_hash[:12]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from apps.experiments.selectors.experiments import decisions_of
-from apps.improvements.models import Approval, Improvement
+from apps.improvements.models import Approval, Improvement, ProbeAnswer, ProbeRun
 from apps.library.domain.prompts import diff
 from apps.library.models import Prompt, PromptVersion
+from apps.organizations.selectors import model_for
+
+NO_MODEL = "no model is set for probes: a prompt can only be tried by sending it to the application's own"
 
 
 def find_improvement(public_id: str) -> Improvement | None:
@@ -53,6 +56,46 @@ def diff_of(improvement: Improvement) -> list[tuple[str, str]]:
     return diff(contents[improvement.base_version], contents[improvement.version])
 
 
+def newest_probes(improvement: Improvement) -> ProbeRun | None:
+    """Return the last run of probes, whatever became of it."""
+    return ProbeRun.objects.filter(improvement=improvement).order_by("-id").first()
+
+
+def probes_of(improvement: Improvement) -> dict[str, Any]:
+    """Return what probes of this change show. Without a model there is no number: "not replayable"."""
+    run = newest_probes(improvement)
+    if run is None:
+        if model_for(improvement.application, "probes") is None:
+            return {"status": "not replayable", "why": NO_MODEL}
+        return {"status": "not asked", "why": "nobody has asked for probes of this change"}
+    answered = ProbeAnswer.objects.filter(run=run).exclude(outcome="").count() if run.summary is None else None
+    return {
+        "status": run.state, "run": run.public_id, "why": run.reason, "model": run.model, "asked_by": run.asked_by,
+        "asked_at": run.asked_at, "ended_at": run.ended_at, "versions": [run.old_version, run.new_version],
+        # Of other versions than the ones proposed now: somebody has moved the label since.
+        "stale": (run.old_version, run.new_version) != (improvement.base_version, improvement.version),
+        "calls": run.calls, "tokens": run.tokens,
+        **(run.summary or {"answered": answered}),
+    }  # fmt: skip
+
+
+def turned_probes(run: ProbeRun, *, limit: int = 20) -> list[dict[str, str]]:
+    """Return probes whose outcome differs between the versions, those that got worse first; held-out ones never."""
+    sides: dict[str, dict[str, ProbeAnswer]] = {}
+    rows = ProbeAnswer.objects.filter(run=run).exclude(outcome="").exclude(source="held_out").order_by("number")
+    for row in rows[:1_000]:
+        sides.setdefault(row.probe, {})[row.arm] = row
+    turned = [each for each in sides.values() if len(each) == 2 and each["old"].outcome != each["new"].outcome]
+    turned.sort(key=lambda each: (each["new"].outcome == "blocked") == (each["new"].group == "attack"))
+    return [
+        {
+            "text": each["new"].text, "group": each["new"].group, "old": each["old"].outcome,
+            "new": each["new"].outcome, "reply": each["new"].reply,
+        }
+        for each in turned[:limit]
+    ]  # fmt: skip
+
+
 def lineage_of(improvement: Improvement) -> list[dict[str, Any]]:
     """Return the improvement's life, first first: found, proposed, approved, started, decided."""
     insight = improvement.insight
@@ -71,6 +114,11 @@ def lineage_of(improvement: Improvement) -> list[dict[str, Any]]:
         {"step": "approved", "at": each.at, "by": each.person, "what": each.reason}
         for each in approvals_of(improvement)
     ]
+    told += [
+        {"step": "probed", "at": run.ended_at or run.asked_at, "by": run.asked_by, "what": told_of(run)}
+        for run in ProbeRun.objects.filter(improvement=improvement).order_by("id")[:20]
+    ]
+    told.sort(key=lambda each: each["at"])
     if improvement.experiment is not None:
         told += [
             {"step": each.action, "at": each.at, "by": each.actor, "what": each.reason or each.rule}
@@ -87,6 +135,21 @@ def answers_to(insight_id: int) -> list[Improvement]:
     """Return what was proposed against an insight, newest first."""
     rows = Improvement.objects.select_related("application", "prompt", "experiment").filter(insight_id=insight_id)
     return list(rows.order_by("-id")[:50])
+
+
+def told_of(run: ProbeRun) -> str:
+    """Return a run of probes in one line: pairs, shares, difference with its interval."""
+    if run.summary is None:
+        return f"{run.calls} calls to {run.model} under way"
+    found = run.summary["attacks"]
+    if found["difference"] is None:
+        return f"no pair was decided: {run.reason or 'every reply was unclear'}"
+    low, high = (f"{100 * bound:+.0f}" for bound in found["interval"])
+    told = (
+        f"probes ({found['pairs']} pairs): {100 * found['old']:.0f} % → {100 * found['new']:.0f} % blocked, "
+        f"{100 * found['difference']:+.0f} [{low}, {high}]"
+    )
+    return f"{told}; ended early: {run.reason}" if run.reason else told
 
 
 def prompt_for(topic: str) -> Prompt | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.improvements.models import Improvement
-from apps.improvements.services import lifecycle
+from apps.improvements.services import answering, lifecycle
 from apps.organizations.models import Organization
 from apps.platform import clock, work
 from apps.platform.tenancy import tenant
@@ -17,3 +17,16 @@ def follow(*, organization_id: int, key: str) -> None:
         row = Improvement.objects.filter(public_id=key).first()
         if row is not None and lifecycle.follow(improvement_id=row.id, at=clock.now(organization)):
             work.ask("improvements.follow", organization_id=organization_id, key=key, delay=lifecycle.FOLLOW)
+
+
+def give_up(*, organization_id: int, key: str) -> None:
+    """End a run whose work is parked."""
+    answering.give_up(organization_id=organization_id, run_id=key)
+
+
+@work.performs("improvements.probe", time_limit=900, on_parked=give_up)
+def probe(*, organization_id: int, key: str) -> None:
+    """Have a run's probes answered, or go on with them later."""
+    again = answering.go_on(organization_id=organization_id, run_id=key)
+    if again is not None:
+        work.ask("improvements.probe", organization_id=organization_id, key=key, delay=again - clock.wall())

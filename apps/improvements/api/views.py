@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from apps.experiments.domain.measures import MEASURES
 from apps.improvements import selectors
 from apps.improvements.models import Improvement
-from apps.improvements.services import lifecycle, proposing
+from apps.improvements.services import lifecycle, probing, proposing
 from apps.insights.selectors.insights import find_insight
 from apps.library import selectors as library
 from apps.organizations.api.views import OrganizationView
@@ -22,8 +22,6 @@ from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
 
 PAGE = 50
-# Nothing in this version sends a prompt to a model, and a figure that was not measured is not given.
-NOT_REPLAYED = {"status": "not replayable", "why": "a prompt can only be tried by sending it to a model"}
 
 
 class ImprovementsView(OrganizationView):
@@ -150,6 +148,32 @@ class RetireView(_ActionView):
         return self._act(improvement_id, lifecycle.retire, reason=_reason(request))
 
 
+class ProbesView(OrganizationView):
+    """Old against new on the application's own model."""
+
+    scopes: ClassVar[dict[str, str]] = {"GET": "experiments", "POST": "experiments"}
+
+    @extend_schema(operation_id="readProbes", responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, improvement_id: str) -> Response:
+        """Return what the newest probes show, with those that turned."""
+        improvement = _find(self, improvement_id)
+        run = selectors.newest_probes(improvement)
+        turned = selectors.turned_probes(run) if run else []
+        return Response(selectors.probes_of(improvement) | {"turned": turned})
+
+    @extend_schema(operation_id="probeImprovement", request=None, responses={202: OpenApiTypes.OBJECT})
+    def post(self, request: Request, improvement_id: str) -> Response:
+        """Have both versions answer every probe; the same versions on the same model are not paid for twice."""
+        improvement = _find(self, improvement_id)
+        try:
+            probing.ask_for_probes(
+                improvement=improvement, at=clock.now(self.principal.organization), actor=self.principal.name
+            )
+        except probing.NotReplayable as error:
+            raise Problem(409, "not_replayable", str(error)) from error
+        return Response(selectors.probes_of(improvement), status=202)
+
+
 def show(improvement: Improvement) -> dict[str, Any]:
     """Return an improvement as lists show it."""
     return {
@@ -186,7 +210,7 @@ def show_detail(improvement: Improvement) -> dict[str, Any]:
         "diff": [sign + text if sign != "@" else text for sign, text in selectors.diff_of(improvement)],
         # A guardrail can be tried on captured text; this change has none, so there is nothing to replay.
         "backtest": None,
-        "probes": NOT_REPLAYED,
+        "probes": selectors.probes_of(improvement),
         "approvals": [
             {"person": each.person, "at": each.at, "reason": each.reason}
             for each in selectors.approvals_of(improvement)

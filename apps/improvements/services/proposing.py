@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from apps.improvements.selectors import prompt_for
 from apps.improvements.services.asking import insights_of_triggers, speaking_of
 from apps.insights.models import Insight
 from apps.insights.selectors.insights import evidence_by_insight
+from apps.improvements.services.probing import NotReplayable, ask_for_probes
 from apps.library import selectors as library
 from apps.library.models import Prompt, PromptVersion
 from apps.library.services.prompts import add_version
@@ -168,6 +170,10 @@ def _draft(
         base_version=standing.number, version=version.number, judged_by=_judged_by(bundle, rules), at=at,
         proposed_by=WHEEL, cycle_id=cycle_id,
     )  # fmt: skip
+    if made is not None and made.path == "security":
+        # Where there is a model; without one a person decides with "not replayable" before their eyes.
+        with suppress(NotReplayable):
+            ask_for_probes(improvement=made, at=at, actor=WHEEL)
     return made or "a proposal is open"
 
 

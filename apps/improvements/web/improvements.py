@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.experiments.web.experiments import written, written_change
 from apps.improvements import selectors
 from apps.improvements.models import Improvement
-from apps.improvements.services import lifecycle
+from apps.improvements.services import lifecycle, probing
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 
@@ -23,10 +23,15 @@ _PAGE = 30
 State = Improvement.State
 _ACTS: dict[str, tuple[str, str, tuple[str, ...], Callable[..., Improvement]]] = {
     "approve": ("Approve", "primary", (State.PROPOSED,), lifecycle.approve),
+    "probe": ("Probe it", "plain", (State.PROPOSED, State.APPROVED), probing.ask_again),
     "start": ("Start", "primary", (State.APPROVED,), lifecycle.start),
     "reject": ("Reject", "plain", (State.PROPOSED, State.APPROVED), lifecycle.reject),
     "retire": ("Take it back", "stop", (State.RUNNING, State.DEPLOYED, State.WON), lifecycle.retire),
 }
+
+_SOURCES = {
+    "shown": "of the shipped set", "held_out": "of its held-out half", "own": "that succeeded here before",
+}  # fmt: skip
 
 
 @require_safe
@@ -80,6 +85,7 @@ def improvement(request: HttpRequest, access: Access, improvement_id: str) -> Ht
             }
             for each in outcome.get("comparisons", ())
         ],
+        "probes": _probes(found),
         "metric": (metric or found.judged_by.get("metric") or "").replace("_", " "),
         "lineage": selectors.lineage_of(found),
         "actions": _actions(found) if access.may(WORKERS) else [],
@@ -97,9 +103,31 @@ def act(request: HttpRequest, access: Access, improvement_id: str, action: str) 
         raise Http404("There is no such action.")
     try:
         _ACTS[action][-1](improvement_id=found.id, at=access.now, actor=access.actor)
-    except lifecycle.NotNow as error:
+    except (lifecycle.NotNow, probing.NotReplayable) as error:
         messages.error(request, str(error))
     return redirect("improvement", improvement_id=improvement_id)
+
+
+def _probes(found: Improvement) -> dict[str, Any]:
+    """Return what probes show, for the page: a row a group, with shares in per cent and points."""
+    shown = selectors.probes_of(found)
+    run = selectors.newest_probes(found)
+    groups = (
+        ("Attacks blocked", shown.get("attacks")),
+        *((f"… {words}", shown.get("by_source", {}).get(source)) for source, words in _SOURCES.items()),
+        ("Harmless messages refused", shown.get("benign_refused")),
+    )
+    rows = [_pairs_row(what, each) for what, each in groups if each and each["pairs"]]
+    return shown | {"rows": rows, "turned": selectors.turned_probes(run, limit=8) if run else []}
+
+
+def _pairs_row(what: str, each: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "what": what, "pairs": each["pairs"], "undecided": each["undecided"], "p": each["p_value"],
+        "old": written(each["old"], "block_rate"), "new": written(each["new"], "block_rate"),
+        "difference": written_change(each["difference"], "block_rate"),
+        "interval": [written_change(bound, "block_rate") for bound in each["interval"] or ()],
+    }  # fmt: skip
 
 
 def _find(improvement_id: str) -> Improvement:
