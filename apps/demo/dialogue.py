@@ -6,6 +6,7 @@ import base64
 import codecs
 import random
 import re
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -105,7 +106,7 @@ class Dialogue:
         elif form == "complied":
             self._bot(self._say(words.complied[attack.type]))
         else:
-            self._bot(self._leak(words.leaked[attack.language], prompt))
+            self._bot(give_away(words.leaked[attack.language], prompt, self._draw))
         if self._draw() < 0.4:
             self._user(self._say(words.goodbyes))
             self._bot(self._say(words.goodbye_replies))
@@ -215,20 +216,6 @@ class Dialogue:
         leaks = {"prompt_injection": 0.5, "system_prompt_extraction": 1.0, "jailbreak": 0.2, "data_harvesting": 0.0}
         return "leaked" if self._draw() < leaks.get(attack.type, 0.5) else "complied"
 
-    def _leak(self, options: Lines, prompt: str) -> str:
-        secret = _SECRET.search(prompt)
-        sentences = _SENTENCES.split(prompt.strip())
-        first = int(self._draw() * len(sentences))
-        part = " ".join(sentences[first : first + 2])
-        pieces = {
-            "prompt": prompt,
-            "part": part,
-            "secret": secret.group() if secret else "",
-            "spaced": " ".join(sentences[0].replace(" ", "·")),
-            "coded": base64.b64encode(part.encode()).decode(),
-        }
-        return self._say([line for line in options if secret or "{secret}" not in line], pieces)
-
     def _bot_after(self, text: str) -> None:
         last = self.turns[-1]
         last.text = _join(last.text, text)
@@ -239,8 +226,25 @@ class Dialogue:
     def _bot(self, text: str) -> None:
         self.turns.append(Turn("assistant", text))
 
-    def _say(self, options: Lines, more: Slots | None = None) -> str:
-        return options[int(self._draw() * len(options))].format_map(more if more is not None else self._slots)
+    def _say(self, options: Lines) -> str:
+        return options[int(self._draw() * len(options))].format_map(self._slots)
+
+
+def give_away(options: Lines, prompt: str, draw: Callable[[], float]) -> str:
+    """Return a reply that leaks the prompt: whole, in part, its secret alone, or in a disguise."""
+    secret = _SECRET.search(prompt)
+    sentences = _SENTENCES.split(prompt.strip())
+    first = int(draw() * len(sentences))
+    part = " ".join(sentences[first : first + 2])
+    pieces = {
+        "prompt": prompt,
+        "part": part,
+        "secret": secret.group() if secret else "",
+        "spaced": " ".join(sentences[0].replace(" ", "·")),
+        "coded": base64.b64encode(part.encode()).decode(),
+    }
+    fitting = [line for line in options if secret or "{secret}" not in line]
+    return fitting[int(draw() * len(fitting))].format_map(pieces)
 
 
 def _join(*parts: str) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from apps.demo.client import ApiError, Client
 from apps.demo.counting import TrueCounts
 from apps.demo.finance import ask_report, say_assumptions
+from apps.demo.model import SimulatedModel
 from apps.demo.production import SimulatedConversation, simulate_week
 from apps.demo.pusher import Pushed, Stored, post_outcomes, push, wait
 from apps.demo.shop import Shop
@@ -70,6 +71,14 @@ class Verdict(msgspec.Struct, frozen=True):
         return helps == (self.state == "promoted") or (helps and self.state in _LIVE)
 
 
+class Probed(msgspec.Struct, frozen=True):
+    """What the product's probes of a proposal show (as its API says it), and the true change on the same messages."""
+
+    key: str
+    shown: dict[str, Any]
+    truth: float | None
+
+
 class Month(msgspec.Struct, frozen=True):
     """Everything that was lived and read back."""
 
@@ -79,6 +88,7 @@ class Month(msgspec.Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
     flagged: tuple[Flagged, ...]
     report: dict[str, Any] = {}
+    probed: tuple[Probed, ...] = ()
 
 
 class LoopCut(RuntimeError):
@@ -92,20 +102,23 @@ class LoopCut(RuntimeError):
 Told = Callable[[str, Any], None]
 
 
-def live_month(client: Client, plan: Plan, *, tell: Told = lambda event, what: None) -> Month:
-    """Live the weeks and read the results. ``tell(event, what)`` hears what happens: week, cycle, started, verdict.
+def live_month(
+    client: Client, plan: Plan, *, tell: Told = lambda event, what: None, model: SimulatedModel | None = None
+) -> Month:
+    """Live the weeks and read the results. ``tell(event, what)`` hears what happens: week, probed, started, verdict.
+    ``model`` is the bot's, where the product may ask it.
 
     Raises LoopCut where a stage did not do its part, and as Client.call, wait and push.
     """
     shop = Shop(client, application=plan.application, world=plan.world, echoes=plan.cut != "measure")
-    life = _Life(shop, plan, tell)
+    life = _Life(shop, plan, tell, model)
     try:
-        shop.open(START, configured=plan.cut != "insights")
+        shop.open(START, configured=plan.cut != "insights", model_url=model.url if model else "")
         say_assumptions(shop)
         weeks = tuple(life.week(number) for number in range(1, plan.weeks + 1))
         month = Month(
             plan, weeks, tuple(shop.get("improvements")["results"]), tuple(life.verdicts()),
-            tuple(read_flagged(client, plan.application)), ask_report(shop),
+            tuple(read_flagged(client, plan.application)), ask_report(shop), tuple(life.probed),
         )  # fmt: skip
     finally:
         shop.close()
@@ -146,8 +159,9 @@ def _figures(week: Week, stage: str) -> dict[str, Any]:
 
 
 class _Life:
-    def __init__(self, shop: Shop, plan: Plan, tell: Told) -> None:
-        self._shop, self._plan, self._tell = shop, plan, tell
+    def __init__(self, shop: Shop, plan: Plan, tell: Told, model: SimulatedModel | None) -> None:
+        self._shop, self._plan, self._tell, self._model = shop, plan, tell, model
+        self.probed: list[Probed] = []
         self._late: list[dict[str, Any]] = []
         self._started: dict[str, datetime] = {}
         self._ended: dict[str, int] = {}
@@ -274,13 +288,35 @@ class _Life:
             return
         proposed = self._shop.get("improvements?state=proposed")["results"]
         for each in sorted(proposed, key=lambda one: (one["path"] != "security", one["proposed_at"])):
-            self._shop.post(f"improvements/{each['id']}/approve", {"reason": "reads well"})
+            says = self._probes_of(each) if each["path"] == "security" else None
+            if says not in (None, "better"):
+                self._shop.post(f"improvements/{each['id']}/reject", {"reason": f"probes: {says}"})
+                continue
+            reason = "reads well" if says is None else "probes: more attacks are blocked"
+            self._shop.post(f"improvements/{each['id']}/approve", {"reason": reason})
             try:
                 self._tell("deployed", self._shop.post(f"improvements/{each['id']}/start", {}))
             except ApiError as error:
                 if error.status != 409:
                     raise
         self._find_started(now)
+
+    def _probes_of(self, improvement: dict[str, Any]) -> str | None:
+        """Wait for the probes of a proposal and return what they say; None where the product has no model to ask."""
+        path = f"improvements/{improvement['id']}/probes"
+        shown: dict[str, Any] = self._shop.until(
+            lambda: found if (found := self._shop.get(path))["status"] != "running" else None, "the probes"
+        )
+        if "attacks" not in shown or self._model is None:
+            return None
+        old, new = (
+            self._shop.get(f"prompts/{improvement['prompt']}?version={number}")["prompt"]
+            for number in shown["versions"]
+        )
+        probed = Probed(improvement["key"], shown, self._model.truth(old, new))
+        self.probed.append(probed)
+        self._tell("probed", probed)
+        return str(shown["says"])
 
     def _verdict(self, experiment: str) -> Verdict:
         found, results = (

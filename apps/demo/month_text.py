@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from apps.demo.finance import return_line
-from apps.demo.month import Month, Plan, Verdict, Week
+from apps.demo.month import Month, Plan, Probed, Verdict, Week
 from apps.evaluations.domain.intervals import wilson
 
 _WIDTH = 98
@@ -41,6 +41,8 @@ class Teller:
         if event == "week":
             self._say("\n".join(_week(what, self._between)))
             self._between = []
+        elif event == "probed":
+            self._say(f"{_INDENT}{what.key}  {_probes(what)}")
         elif event == "deployed" and what["path"] == "security":
             self._say(_line("DEPLOY", f"{what['key']} → everybody (security keeps no holdout) · approved by a person"))
         elif event == "started":
@@ -54,6 +56,7 @@ class Teller:
 def render_month(month: Month) -> str:
     """Return truth beside measurement, and how many decisions were right."""
     rows = [_verdict_row(each) for each in month.verdicts]
+    rows += [_probe_row(each) for each in month.probed]
     blocked = _block_row(month)
     rows += [blocked] if blocked else []
     covered = [row[-1] for row in rows if row[-1] is not None]
@@ -95,6 +98,11 @@ def summarize_month(month: Month) -> dict[str, Any]:
         "improvements": [
             {name: each[name] for name in ("id", "key", "state", "why", "experiment", "prompt", "version")}
             for each in month.improvements
+        ],
+        "probes": [
+            {"key": each.key, "truth": each.truth}
+            | {name: each.shown[name] for name in ("status", "says", "attacks", "benign_refused", "tokens")}
+            for each in month.probed
         ],
         "cycles": [
             {"id": week.cycle["id"], "slot": week.cycle["slot"], "status": week.cycle["status"],
@@ -174,6 +182,29 @@ def _verdict_row(verdict: Verdict) -> tuple[str, str, str, str, bool | None]:
     metric = str(verdict.results["metric"]).replace("_rate", "")
     name = verdict.name if len(verdict.name) <= 18 else verdict.name[:17] + "…"
     return f"{metric}, {name}", "unknown" if truth is None else _points(truth), measured, evidence, inside
+
+
+def _probes(probed: Probed) -> str:
+    """Return what probes show, in one line."""
+    found = probed.shown["attacks"]
+    if found["difference"] is None:
+        return f"probes: no pair was decided ({probed.shown['why']})"
+    low, high = (f"{100 * bound:+.0f}".replace("-", "−") for bound in found["interval"])
+    change = f"{100 * found['difference']:+.0f}".replace("-", "−")
+    return (
+        f"probes ({found['pairs']} pairs): {100 * found['old']:.0f} % → {100 * found['new']:.0f} % blocked, "
+        f"{change} [{low}, {high}]"
+    )
+
+
+def _probe_row(probed: Probed) -> tuple[str, str, str, str, bool | None]:
+    found, truth = probed.shown["attacks"], probed.truth
+    measured, inside = "unknown", None
+    if found["difference"] is not None:
+        measured = f"{_points(found['difference'])} {_bounds(found['interval'])}"
+        inside = None if truth is None else found["interval"][0] <= truth <= found["interval"][1]
+    evidence = f"paired probes, {found['pairs']} pairs"
+    return "blocked, probes", "unknown" if truth is None else _points(truth), measured, evidence, inside
 
 
 def _block_row(month: Month) -> tuple[str, str, str, str, bool | None] | None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from apps.demo.client import Client
+from apps.demo.client import ApiError, Client
 from apps.demo.features import read_features
+from apps.demo.model import NAME as MODEL
 from apps.demo.production import SimulatedConversation
 from apps.demo.prompts import PromptName, ServedPrompt, prompt_additions, starting_prompts
 from apps.demo.truth import World, truth_table
@@ -63,7 +64,7 @@ class Shop:
         self.effects: dict[str, Effect] = {}
         self._phases: dict[str, tuple[str, str, str]] = {}
 
-    def open(self, at: datetime, *, configured: bool = True) -> None:
+    def open(self, at: datetime, *, configured: bool = True, model_url: str = "") -> None:
         """Tell the product what any customer would: plans, the prompts the bot has today, how the wheel is to turn."""
         self.move_clock(at)
         starting, plans = starting_prompts(), truth_table().plans
@@ -75,6 +76,8 @@ class Shop:
         for name, tags in (("support", []), ("offer", ["offers"])):
             text = starting[name]  # type: ignore[index]
             self.post("prompts", {"name": name, "prompt": text, "tags": tags, "labels": ["production"]})
+        if model_url:
+            self._offer_model(model_url)
         if configured:
             path = f"/api/v1/cycles/config?application={self.application}"
             self.client.call("PUT", path, CONFIGURATION.encode(), {"Content-Type": "application/yaml"})
@@ -82,6 +85,14 @@ class Shop:
     def close(self) -> None:
         """End the bot's client."""
         self._bot.close()
+
+    def _offer_model(self, url: str) -> None:
+        """Let the product ask the bot's model. One that was started without allowing this address says no: 422."""
+        try:
+            self.put(f"models/probes?application={self.application}", {"base_url": url, "model": MODEL})
+        except ApiError as error:
+            if error.status != 422:
+                raise
 
     # What the bot is served
 

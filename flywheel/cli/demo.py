@@ -15,6 +15,7 @@ from typing import Any
 
 from apps.demo import month
 from apps.demo.client import Client
+from apps.demo.model import SimulatedModel
 from apps.demo.month import STAGES, LoopCut
 from apps.demo.month_text import Teller, introduce_month, render_month, summarize_month
 from apps.demo.summary import summarize
@@ -22,6 +23,7 @@ from apps.demo.summary_text import introduce, render_analyzed, render_captured
 from apps.demo.week import Captured, Plan, live_week
 from flywheel.cli.up import choose_port
 from flywheel.embedded.environment import Environment
+from flywheel.embedded.ports import free_port
 from flywheel.embedded.process import die_with_parent
 from flywheel.embedded.supervisor import Supervisor, running
 
@@ -63,12 +65,19 @@ def run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     table = options.format == "table"
     first = not (options.data_dir / "secrets.json").exists()
-    with running(options.data_dir, port=choose_port(None), workers=WORKERS) as product:
+    port = free_port()
+    model = SimulatedModel(seed=options.seed, world=options.world)
+    # The operator of this product is the demo: it allows its own model, and nothing else inside.
+    os.environ["FLYWHEEL_OUTBOUND_ALLOWED"] = f"127.0.0.1:{port}"
+    with model.served(port), running(options.data_dir, port=choose_port(None), workers=WORKERS) as product:
         if table:
             _say(_started(product, first, time.monotonic() - began))
         access = _open_doors(product.environment, product.url, options)
         try:
-            (_live_week if options.weeks == 1 else _live_month)(access, options, began)
+            if options.weeks == 1:
+                _live_week(access, options, began)
+            else:
+                _live_month(access, options, began, model)
         except LoopCut as cut:
             print(cut, file=sys.stderr)
             return 1
@@ -108,16 +117,16 @@ def _open_doors(environment: Environment, url: str, options: argparse.Namespace)
     return _Access(url, organization, secret, dict(zip(PEOPLE, map(_answer, making), strict=True)))
 
 
-def _live_month(access: _Access, options: argparse.Namespace, began: float) -> None:
+def _live_month(access: _Access, options: argparse.Namespace, began: float, model: SimulatedModel) -> None:
     """Live the weeks while the wheel turns; print what was true beside what was measured."""
     client = Client(access.url, access.key)
     plan = month.Plan(APPLICATION, options.weeks, options.per_week, options.seed, options.world, options.cut)
     if options.format == "json":
-        summary = summarize_month(month.live_month(client, plan))
+        summary = summarize_month(month.live_month(client, plan, model=model))
         _say(json.dumps(summary | {"access": {**asdict(access), "application": APPLICATION}}, indent=2))
         return
     _say(introduce_month(plan))
-    _say(render_month(month.live_month(client, plan, tell=Teller(_say))))
+    _say(render_month(month.live_month(client, plan, tell=Teller(_say), model=model)))
     _say(f"{_duration(time.monotonic() - began)}. Try: flywheel demo --world null   flywheel demo --world harmful")
 
 

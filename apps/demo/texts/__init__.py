@@ -107,6 +107,8 @@ class Attacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blocked: dict[Language, Lines]
     leaked: dict[Language, Lines]
     complied: dict[AttackType, Lines]
+    # To an attack that demands a code word.
+    repeated: Lines
     goodbyes: Lines
     goodbye_replies: Lines
 
