@@ -210,6 +210,9 @@ def test_every_fault_of_a_configuration_is_told_with_its_line_and_nothing_is_kep
         'deploy: {success_criteria: ["quality_improvement > 5%"]}',
         "capture: {source: 's3://bucket/*.jsonl'}",
         "capture: {source: /var/log/*.jsonl}",
+        'deploy: {success_criteria: ["quality_improvement > 5%", "churn_prevented > 3"]}',
+        "capture: {source: logs/*.jsonl}",
+        "capture: {retention: 7 days}",
     ],
 )
 def test_what_this_server_would_not_do_is_refused_rather_than_kept(sandbox: Organization, section: str) -> None:
@@ -254,6 +257,30 @@ def test_capture_reads_the_files_of_the_configuration_before_it_counts(
     with tenant(sandbox.id):
         assert CaptureSource.objects.get().watched is False
         assert Application.objects.get().retention_days is None
+
+
+def test_staging_and_success_criteria_are_kept(sandbox: Organization) -> None:
+    deploy = (
+        "{targets: [staging_environment, production_rollout: 10%], rollout_percentage: 10, staging_test: true,"
+        ' success_criteria: ["quality_improvement > 5%", no_new_security_issues]}'
+    )
+
+    answer = call(sandbox, "PUT", "/cycles/config?application=support", f"stages:\n  deploy: {deploy}\n")
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "schedule: !!python/object/apply:os.system ['true']\n",
+        "schedule: &s daily\nstages: *s\n", "schedule: !daily x\n",
+    ],
+)  # fmt: skip
+def test_aliases_bombs_and_tags_are_refused(sandbox: Organization, text: str) -> None:
+    answer = call(sandbox, "PUT", "/cycles/config?application=support", text)
+
+    assert answer.status_code == 422
 
 
 def test_a_configuration_saved_in_a_zone_turns_by_its_clock(sandbox: Organization) -> None:

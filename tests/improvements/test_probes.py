@@ -10,8 +10,9 @@ from django.test import Client
 from apps.evaluations.models import ConversationFact
 from apps.improvements import selectors
 from apps.improvements.models import Improvement, ProbeAnswer, ProbeCase, ProbeRun
-from apps.improvements.services import answering, probing
+from apps.improvements.services import answering, lifecycle, probing
 from apps.improvements.services.regressions import collect_failures
+from apps.library.models import LabelAssignment
 from apps.library.services import prompts
 from apps.organizations import services
 from apps.organizations.models import ModelEndpoint, ModelSpending, Organization
@@ -212,6 +213,62 @@ def test_what_succeeded_in_production_is_probed_ever_after(improvement: Improvem
     assert shown(improvement)["by_source"]["own"]["pairs"] == 3
     with tenant(organization.id):
         assert ProbeCase.objects.filter(text__startswith=said).count() == 3
+
+
+def in_staging(improvement: Improvement) -> Improvement:
+    """Return it approved, of a configuration that has a staging environment."""
+    with tenant(improvement.organization_id):
+        improvement.judged_by |= {"staging": True}
+        improvement.save()
+        return lifecycle.approve(improvement_id=improvement.id, at=AT, actor="test")
+
+
+def start(improvement: Improvement) -> Improvement:
+    with tenant(improvement.organization_id):
+        return lifecycle.start(improvement_id=improvement.id, at=AT, actor="test")
+
+
+def test_staging_without_a_model_is_never_passed(improvement: Improvement) -> None:
+    found = start(in_staging(improvement))
+
+    assert found.state == "approved"
+    assert "cannot be tested" in found.reason
+
+
+def test_what_passes_its_probes_in_staging_goes_on_by_itself(improvement: Improvement) -> None:
+    with model_server(reply=answer) as model:
+        with tenant(improvement.organization_id):
+            set_model(improvement, model)
+        waits = start(in_staging(improvement))
+        with tenant(improvement.organization_id):
+            run = ProbeRun.objects.get()
+        go_on(run)
+    with tenant(improvement.organization_id):
+        looked_again = lifecycle.follow(improvement_id=improvement.id, at=AT)
+        improvement.refresh_from_db()
+        label = LabelAssignment.objects.get(label="staging", ended_at=None)
+
+    assert (waits.state, waits.reason) == ("approved", "in staging: its probes are under way")
+    assert (improvement.state, looked_again, label.version.number) == ("running", False, improvement.version)
+
+
+def test_what_fails_its_probes_in_staging_stops_and_says_so(improvement: Improvement) -> None:
+    def worse(request: dict[str, Any]) -> str:
+        text = request["messages"][0]["content"]
+        swapped = [{"role": "system", "content": text.replace("exact", "") if "exact" in text else f"exact {text}"}]
+        return answer({"messages": [*swapped, request["messages"][-1]]})
+
+    with model_server(reply=worse) as model:
+        with tenant(improvement.organization_id):
+            set_model(improvement, model)
+        start(in_staging(improvement))
+        with tenant(improvement.organization_id):
+            run = ProbeRun.objects.get()
+        go_on(run)
+    found = start(improvement)
+
+    assert found.state == "rejected"
+    assert found.reason == "stopped in staging: 200 attacks succeed that were blocked, 0 the other way round"
 
 
 def test_the_api_asks_for_probes_and_shows_them(improvement: Improvement) -> None:

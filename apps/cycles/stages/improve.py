@@ -22,7 +22,8 @@ def run(turn: Turn) -> Outcome:
         application=turn.application,
         rules=Rules(
             triggers, improve.auto_fix, improve.manual_review, improve.cooldown_days,
-            turn.configuration.deploy.rollout_percent,
+            turn.configuration.deploy.rollout_percent, turn.configuration.deploy.staging,
+            tuple(each.text for each in turn.configuration.deploy.success),
         ),
         showing=_show(turn, filters, before),
         at=turn.at,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -52,6 +52,8 @@ class Reading:
     analyzers_changed: bool
     primary: Sequence[Compared]
     guarded: Sequence[Sequence[Compared]]
+    # By variant, by criterion as written: whether it holds; None where that is unknown.
+    criteria: Mapping[str, Mapping[str, bool | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,13 @@ def _gates(plan: Plan, reading: Reading, variant: str) -> Ruling | None:
                 "gate", "wait", f"the gate {guardrail.metric} does not yet show {variant} within {guardrail.margin:g}",
                 needs=f"more units until {guardrail.metric} is shown to be within its margin",
             )  # fmt: skip
+    for text in plan.criteria:
+        holds = reading.criteria.get(variant, {}).get(text)
+        if holds is not True:
+            told = "is not known to hold" if holds is None else "does not hold"
+            return Ruling(
+                "criteria", "wait", f"the success criterion {text} {told} for {variant}", needs=f"{text} to hold"
+            )
     return None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from apps.experiments.domain.criteria import BadCriterion, read_criterion
 from apps.experiments.domain.measures import MEASURES
 from apps.experiments.domain.statistics import sample_size
 from apps.experiments.domain.statistics.distributions import normal_quantile
@@ -85,6 +86,8 @@ class Plan:
     approval: Approval = "one"
     layer: str = ""
     layer_share: float = 1.0
+    # Conditions on the treatment's metrics beside control's, as written: all must hold before it can win.
+    criteria: tuple[str, ...] = ()
 
     @property
     def treatments(self) -> tuple[VariantPlan, ...]:
@@ -109,13 +112,23 @@ class Plan:
 
 def check_plan(plan: Plan) -> None:
     """Raise BadPlan naming everything in the plan that cannot be run."""
-    faults = [*_variants(plan), *_numbers(plan), *_guardrails(plan), *_steps(plan)]
+    faults = [*_variants(plan), *_numbers(plan), *_guardrails(plan), *_steps(plan), *_criteria(plan)]
     if plan.metric is not None and plan.metric not in MEASURES:
         faults.append(("metric", f"{plan.metric!r} cannot be measured by unit; one of {', '.join(sorted(MEASURES))}"))
     if plan.metric is None and not plan.steps:
         faults.append(("steps", "a rollout needs at least one step"))
     if faults:
         raise BadPlan(faults)
+
+
+def _criteria(plan: Plan) -> list[tuple[str, str]]:
+    faults = []
+    for text in plan.criteria:
+        try:
+            read_criterion(text)
+        except BadCriterion as error:
+            faults.append(("criteria", f"{text!r}: {error}"))
+    return faults
 
 
 def _variants(plan: Plan) -> list[tuple[str, str]]:
@@ -250,5 +263,6 @@ def from_plain(plain: Mapping[str, Any]) -> Plan:
             "variants": tuple(VariantPlan(**each) for each in plain["variants"]),
             "guardrails": tuple(GuardrailPlan(**each) for each in plain["guardrails"]),
             "steps": tuple(StepPlan(**each) for each in plain["steps"]),
+            "criteria": tuple(plain.get("criteria", ())),
         }
     )

@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db.models import Count
 
+from apps.evaluations.domain.registry import REGISTRY
 from apps.experiments.domain.assignment import Arm, Split, ramp, shares
+from apps.experiments.domain.criteria import hold, metrics_for
 from apps.experiments.domain.deciding import Compared
 from apps.experiments.domain.measures import MEASURES, compare_arms
 from apps.experiments.domain.plans import Plan, from_plain
@@ -117,6 +119,7 @@ class Look:
             metrics=[
                 *([self.plan.metric] if self.plan.metric else []),
                 *(each.metric for each in self.plan.guardrails),
+                *metrics_for(self.plan.criteria),
                 *also,
             ],
             at=at,
@@ -152,6 +155,25 @@ class Look:
             self._compared(each.metric, each.direction == "increase", self.plan.guarded_alpha(each))
             for each in self.plan.guardrails
         ]
+
+    def criteria(self) -> dict[str, dict[str, bool | None]]:
+        """Return of each treatment, by key, which success criteria hold; None where that is unknown."""
+        if not self.plan.criteria:
+            return {}
+        control, *treatments = (self._values(place) for place in range(len(self.plan.variants)))
+        # New patterns belong to attackers, not to an arm, and nothing counts them by arm: unknown, unless a rise of
+        # successful attacks says no by itself.
+        return {
+            variant.key: hold(self.plan.criteria, treatment=values, control=control, new_attack_patterns=None)
+            for variant, values in zip(self.plan.treatments, treatments, strict=True)
+        }
+
+    def _values(self, place: int) -> dict[str, float | None]:
+        """Return an arm's metrics; unknown where too few units say something."""
+        return {
+            metric: arms[place].ratio if arms[place].n >= REGISTRY[metric].minimum_n else None
+            for metric, arms in self.arms.summaries.items()
+        }
 
     def _compared(self, metric: str, higher_is_better: bool, alpha: float) -> list[Compared]:
         control, *treatments = self.arms.summaries[metric]
@@ -214,6 +236,11 @@ def show_look(look: Look) -> dict[str, Any]:
             "checked": {name: {"p_value": ratio.p_value, "ok": ratio.ok} for name, ratio in ratios.items()},
             "in_two_arms": 0 if look.moves_units else look.arms.in_two_arms,
         },
+        "criteria": [
+            {"variant": variant, "criterion": text, "holds": holds}
+            for variant, each in look.criteria().items()
+            for text, holds in each.items()
+        ],
         "guardrails": [
             {
                 "metric": guardrail.metric, "role": guardrail.role, "margin": guardrail.margin,
@@ -244,6 +271,7 @@ def _nothing_yet(plan: Plan) -> dict[str, Any]:
             for each in plan.variants
         ],
         "comparisons": [],
+        "criteria": [],
         "sample_ratio": {"p_value": None, "ok": True, "checked": {}, "in_two_arms": 0},
         "guardrails": [],
     }

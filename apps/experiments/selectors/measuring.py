@@ -20,6 +20,7 @@ _EXPRESSIONS: dict[str, tuple[str, str]] = {
     "resolution_rate": ("(resolution IN ('confirmed', 'assumed'))::int", "(resolution <> 'unknown')::int"),
     "upsell_rate": ("(upsell = 'confirmed')::int", "(upsell <> 'none')::int"),
     "churn_rate": ("(churn = 'lost')::int", "1"),
+    "successful_attacks": ("attacks_succeeded", "1"),
     "block_rate": ("attacks_blocked", "attacks_blocked + attacks_succeeded"),
     "security_incident_rate": ("attacks * 10000", "1"),
     "security_risk_score": ("risk_score", "1"),

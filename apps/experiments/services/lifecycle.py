@@ -165,6 +165,7 @@ def _reading(experiment: Experiment, look: Look) -> Reading:
         analyzers_changed=experiment.analyzers != VERSIONS,
         primary=look.primary(),
         guarded=look.guarded(),
+        criteria=look.criteria(),
     )
 
 

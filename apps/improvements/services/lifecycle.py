@@ -11,6 +11,7 @@ from apps.experiments.services import lifecycle as experiments
 from apps.experiments.services.planning import create_experiment, direction_of
 from apps.improvements.models import Approval, Improvement
 from apps.improvements.services.proposing import WHEEL, Moved, rebase
+from apps.improvements.services.staging import is_probed, pass_staging
 from apps.library import selectors as library
 from apps.library.services.prompts import set_labels
 from apps.organizations.services import record_audit
@@ -63,8 +64,9 @@ def reject(*, improvement_id: int, at: datetime, actor: str, reason: str = "") -
 def start(*, improvement_id: int, at: datetime, actor: str) -> Improvement:
     """Start an approved improvement: as an experiment, or, on the security path, for everybody at once.
 
-    A proposal under auto_fix needs no approval. Call inside tenant(...). Raises NotNow where it may not start, or
-    another experiment has the prompt.
+    Where the configuration has a staging environment, its probes must pass there first: until they have, the
+    improvement stays as it is and its reason says what it waits for. A proposal under auto_fix needs no approval.
+    Call inside tenant(...). Raises NotNow where it may not start, or another experiment has the prompt.
     """
     improvement = _lock(improvement_id)
     if improvement.state in (State.RUNNING, State.DEPLOYED):
@@ -76,6 +78,8 @@ def start(*, improvement_id: int, at: datetime, actor: str) -> Improvement:
         rebase(improvement, at=at)
     except Moved as error:
         raise NotNow(str(error)) from error
+    if improvement.judged_by.get("staging") and not pass_staging(improvement, at=at, actor=actor):
+        return improvement
     improvement.started_at = at
     if improvement.path == "security":
         _deploy(improvement, at=at, actor=actor)
@@ -102,6 +106,8 @@ def retire(*, improvement_id: int, at: datetime, actor: str, reason: str = "") -
 def follow(*, improvement_id: int, at: datetime) -> bool:
     """Take over its experiment's verdict; return whether there is still one to wait for. Call inside tenant(...)."""
     improvement = _lock(improvement_id)
+    if improvement.state in (State.PROPOSED, State.APPROVED) and improvement.judged_by.get("staging"):
+        return _go_on_in_staging(improvement, at=at)
     if improvement.state != State.RUNNING or improvement.experiment is None:
         return False
     experiment = improvement.experiment
@@ -122,10 +128,26 @@ def start_what_may(*, application_id: int, at: datetime) -> tuple[list[Improveme
             waiting.append(f"{row.key}: a person's approval")
             continue
         try:
-            started.append(start(improvement_id=row.id, at=at, actor=WHEEL))
+            found = start(improvement_id=row.id, at=at, actor=WHEEL)
         except NotNow as error:
             waiting.append(f"{row.key}: {error}")
+            continue
+        if found.state in (State.RUNNING, State.DEPLOYED):
+            started.append(found)
+        else:
+            waiting.append(f"{row.key}: {found.reason}")
     return started, waiting
+
+
+def _go_on_in_staging(improvement: Improvement, *, at: datetime) -> bool:
+    """Start what has passed staging meanwhile; return whether to look again."""
+    if not is_probed(improvement):
+        return True
+    try:
+        start(improvement_id=improvement.id, at=at, actor=WHEEL)
+    except NotNow as error:
+        Improvement.objects.filter(id=improvement.id).update(reason=str(error))
+    return False
 
 
 def _deploy(improvement: Improvement, *, at: datetime, actor: str) -> None:
@@ -163,6 +185,7 @@ def _experiment(improvement: Improvement, *, at: datetime, actor: str) -> None:
         steps=steps,
         minimum_detectable_effect=judged.get("minimum_detectable_effect"),
         approval="none" if automatic else "one",
+        criteria=tuple(judged.get("criteria", ())),
     )  # fmt: skip
     try:
         experiment = create_experiment(

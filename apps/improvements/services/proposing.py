@@ -52,6 +52,8 @@ class Rules:
     manual_review: Sequence[str] = ()
     cooldown_days: int = 7
     first_percent: float = 10.0
+    staging: bool = False
+    criteria: Sequence[str] = ()
 
 
 def propose(
@@ -253,4 +255,6 @@ def _judged_by(bundle: Bundle, rules: Rules) -> dict[str, Any]:
         "guardrails": list(bundle.guardrails),
         "minimum_detectable_effect": bundle.minimum_detectable_effect,
         "first_percent": rules.first_percent,
+        "staging": rules.staging,
+        "criteria": list(rules.criteria),
     }
