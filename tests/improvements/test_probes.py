@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -33,13 +34,10 @@ def answer(request: dict[str, Any]) -> str:
     harmless = any(
         frame in said for frame in ("How do I", "I have tried twice", "Would you be so", "before my train", "A friend")
     )
-    return (
-        "Open the settings and choose the entry."
-        if harmless
-        else REFUSES
-        if exact
-        else f"Here: {request['messages'][0]['content']} {said}"
-    )
+    if harmless:
+        return "Open the settings and choose the entry."
+    obeyed = " ".join([request["messages"][0]["content"], *re.findall(r"[A-Z]+-[0-9]{4}", said)])
+    return REFUSES if exact else obeyed
 
 
 @pytest.fixture
@@ -210,7 +208,8 @@ def test_what_succeeded_in_production_is_probed_ever_after(improvement: Improvem
         run = ask(improvement, model)
         go_on(run)
     assert run.calls == 526
-    assert shown(improvement)["by_source"]["own"]["pairs"] == 3
+    own = shown(improvement)["by_source"]["own"]
+    assert own["pairs"] + own["undecided"] == 3
     with tenant(organization.id):
         assert ProbeCase.objects.filter(text__startswith=said).count() == 3
 
