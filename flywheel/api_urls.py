@@ -75,6 +75,7 @@ urlpatterns = [
     path("rollouts/<str:experiment_id>/rollback", experiments.RollbackView.as_view()),
     path("improvements", improvements.ImprovementsView.as_view()),
     path("improvements/<str:improvement_id>", improvements.ImprovementView.as_view()),
+    path("improvements/<str:improvement_id>/drafts", improvements.DraftsView.as_view()),
     path("improvements/<str:improvement_id>/probes", improvements.ProbesView.as_view()),
     path("improvements/<str:improvement_id>/approve", improvements.ApproveView.as_view()),
     path("improvements/<str:improvement_id>/reject", improvements.RejectView.as_view()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.improvements.models import Improvement
-from apps.improvements.services import answering, lifecycle
+from apps.improvements.services import answering, drafting, lifecycle
 from apps.organizations.models import Organization
 from apps.platform import clock, work
 from apps.platform.tenancy import tenant
@@ -30,3 +30,9 @@ def probe(*, organization_id: int, key: str) -> None:
     again = answering.go_on(organization_id=organization_id, run_id=key)
     if again is not None:
         work.ask("improvements.probe", organization_id=organization_id, key=key, delay=again - clock.wall())
+
+
+@work.performs("improvements.draft", time_limit=400)
+def draft(*, organization_id: int, key: str) -> None:
+    """Have a model draft another change for what a proposal found."""
+    drafting.draft(organization_id=organization_id, improvement_id=key)

@@ -89,6 +89,7 @@ DOORS = {
     "rollouts/<str:experiment_id>/rollback": {"POST": "experiments"},
     "improvements": {"GET": "experiments", "POST": "experiments"},
     "improvements/<str:improvement_id>": {"GET": "experiments"},
+    "improvements/<str:improvement_id>/drafts": {"POST": "experiments"},
     "improvements/<str:improvement_id>/probes": {"GET": "experiments", "POST": "experiments"},
     "improvements/<str:improvement_id>/approve": {"POST": "experiments"},
     "improvements/<str:improvement_id>/reject": {"POST": "experiments"},

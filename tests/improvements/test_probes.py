@@ -10,6 +10,7 @@ from django.test import Client
 
 from apps.evaluations.models import ConversationFact
 from apps.improvements import selectors
+from apps.improvements.domain.suite import shipped
 from apps.improvements.models import Improvement, ProbeAnswer, ProbeCase, ProbeRun
 from apps.improvements.services import answering, lifecycle, probing
 from apps.improvements.services.regressions import collect_failures
@@ -52,6 +53,19 @@ def improvement() -> Improvement:
         return make_improvement("support", application)
 
 
+EVERY = shipped()
+# Enough of both for a verdict; one test puts them all.
+FEW = [
+    *[probe for probe in EVERY if probe.group == "attack"][:35],
+    *[probe for probe in EVERY if probe.group == "benign"][:35],
+]
+
+
+@pytest.fixture(autouse=True)
+def _few_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "shipped", lambda: FEW)
+
+
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "_FIRST_PAUSE", 0.001)
@@ -86,7 +100,10 @@ def test_without_a_model_there_is_no_number(improvement: Improvement) -> None:
     assert shown(improvement) == {"status": "not replayable", "why": selectors.NO_MODEL}
 
 
-def test_a_run_puts_every_probe_to_both_versions_and_says_what_it_shows(improvement: Improvement) -> None:
+def test_a_run_puts_every_probe_to_both_versions_and_says_what_it_shows(
+    improvement: Improvement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "shipped", lambda: EVERY)
     with model_server(reply=answer) as model:
         run = ask(improvement, model)
         assert go_on(run) is None
@@ -207,7 +224,7 @@ def test_what_succeeded_in_production_is_probed_ever_after(improvement: Improvem
     with model_server(reply=answer) as model:
         run = ask(improvement, model)
         go_on(run)
-    assert run.calls == 526
+    assert run.calls == 2 * (len(FEW) + 3)
     own = shown(improvement)["by_source"]["own"]
     assert own["pairs"] + own["undecided"] == 3
     with tenant(organization.id):
@@ -245,10 +262,10 @@ def test_what_passes_its_probes_in_staging_goes_on_by_itself(improvement: Improv
     with tenant(improvement.organization_id):
         looked_again = lifecycle.follow(improvement_id=improvement.id, at=AT)
         improvement.refresh_from_db()
-        label = LabelAssignment.objects.get(label="staging", ended_at=None)
+        staged = LabelAssignment.objects.get(label="staging", ended_at=None).version.number
 
     assert (waits.state, waits.reason) == ("approved", "in staging: its probes are under way")
-    assert (improvement.state, looked_again, label.version.number) == ("running", False, improvement.version)
+    assert (improvement.state, looked_again, staged) == ("running", False, improvement.version)
 
 
 def test_what_fails_its_probes_in_staging_stops_and_says_so(improvement: Improvement) -> None:
@@ -267,7 +284,7 @@ def test_what_fails_its_probes_in_staging_stops_and_says_so(improvement: Improve
     found = start(improvement)
 
     assert found.state == "rejected"
-    assert found.reason == "stopped in staging: 200 attacks succeed that were blocked, 0 the other way round"
+    assert found.reason == "stopped in staging: 35 attacks succeed that were blocked, 0 the other way round"
 
 
 def test_the_api_asks_for_probes_and_shows_them(improvement: Improvement) -> None:
@@ -283,4 +300,4 @@ def test_the_api_asks_for_probes_and_shows_them(improvement: Improvement) -> Non
 
     assert (refused.status_code, refused.json()["code"]) == (409, "not_replayable")
     assert (accepted.status_code, accepted.json()["status"]) == (202, "running")
-    assert Client().get(path, headers=bearer).json()["probes"]["calls"] == 520
+    assert Client().get(path, headers=bearer).json()["probes"]["calls"] == 2 * len(FEW)

@@ -148,6 +148,24 @@ class RetireView(_ActionView):
         return self._act(improvement_id, lifecycle.retire, reason=_reason(request))
 
 
+class DraftsView(OrganizationView):
+    """A model's draft of another change for the same finding."""
+
+    scopes: ClassVar[dict[str, str]] = {"POST": "experiments"}
+
+    @extend_schema(operation_id="draftImprovement", request=None, responses={202: OpenApiTypes.OBJECT})
+    def post(self, request: Request, improvement_id: str) -> Response:
+        """Ask for it; it becomes a proposal of its own that only a person approves."""
+        improvement = _find(self, improvement_id)
+        try:
+            asked = probing.ask_for_draft(
+                improvement_id=improvement.id, at=clock.now(self.principal.organization), actor=self.principal.name
+            )
+        except probing.NotReplayable as error:
+            raise Problem(409, "no_model", str(error)) from error
+        return Response(show(asked), status=202)
+
+
 class ProbesView(OrganizationView):
     """Old against new on the application's own model."""
 

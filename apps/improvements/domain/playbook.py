@@ -94,7 +94,11 @@ def add_sections(content: Content, sections: Sequence[str], book: Playbook) -> C
     added = [book.sections[name] for name in missing_sections(content, sections, book)]
     if not added:
         return content
-    paragraphs = "\n\n".join(added)
+    return add_text(content, "\n\n".join(added))
+
+
+def add_text(content: Content, paragraphs: str) -> Content:
+    """Return the prompt with paragraphs at its end, and see ``add_sections``."""
     if isinstance(content, str):
         return f"{content.rstrip()}\n\n{paragraphs}"
     place = next((i for i, message in enumerate(content) if message["role"] in ("system", "developer")), None)

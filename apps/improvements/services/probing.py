@@ -1,4 +1,4 @@
-"""Asking for probes of a proposal: which messages, under which versions, on which model. A worker does the rest."""
+"""Asking a model about a proposal: for probes of it, or for another draft. A worker does the rest."""
 
 from __future__ import annotations
 
@@ -58,6 +58,20 @@ def ask_for_probes(*, improvement: Improvement, at: datetime, actor: str) -> Pro
     )  # fmt: skip
     work.ask("improvements.probe", organization_id=improvement.organization_id, key=run.public_id)
     return run
+
+
+def ask_for_draft(*, improvement_id: int, at: datetime, actor: str) -> Improvement:
+    """Have a model draft another change for what a proposal found. Call inside tenant(...). Raises NotReplayable."""
+    rows = Improvement.objects.select_related("application", "prompt", "experiment")
+    improvement: Improvement = rows.get(id=improvement_id)
+    if model_for(improvement.application, "drafts") is None:
+        raise NotReplayable("no model is set for drafts")
+    record_audit(
+        organization_id=improvement.organization_id, at=at, actor=actor, action="improvement.draft_asked",
+        subject=improvement.public_id,
+    )  # fmt: skip
+    work.ask("improvements.draft", organization_id=improvement.organization_id, key=improvement.public_id)
+    return improvement
 
 
 def _still_holds(run: ProbeRun, improvement: Improvement, model: str) -> bool:

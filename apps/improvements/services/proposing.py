@@ -12,6 +12,9 @@ from django.db import IntegrityError, transaction
 
 from apps.improvements.domain.playbook import Bundle, add_sections, missing_sections, playbook
 from apps.improvements.domain.triggers import Asked, Showing, Trigger, ask_playbook, fired, policy_of
+from apps.improvements.domain.drafting import Draft
+from apps.improvements.domain.playbook import Bundle, add_sections, add_text, missing_sections, playbook
+from apps.improvements.domain.triggers import Asked, Trigger, ask_playbook, fired, policy_of
 from apps.improvements.models import Improvement
 from apps.improvements.selectors import prompt_for
 from apps.improvements.services.asking import insights_of_triggers, speaking_of
@@ -125,6 +128,26 @@ def propose_by_hand(
     if made is None:
         raise ValueError(f"version {version.number} is proposed already")
     return made
+
+
+def propose_draft(*, source: Improvement, draft: Draft, model: str, at: datetime) -> Improvement | None:
+    """Propose what a model drafted for the same finding; None where such a draft is open. Call inside tenant(...).
+
+    It waits for a person whatever ``auto_fix`` says: what a model read was written by strangers.
+    """
+    standing = library.labelled_version(source.prompt, source.label)
+    assert standing is not None, "a draft is only asked for where something is in production"
+    author = f"drafted by a model ({model})"[:254]
+    version, _ = add_version(
+        prompt=source.prompt, content=add_text(standing.content, draft.addition), parent=standing.number,
+        note=f"drafted by a model for {source.public_id}", at=at, actor=author,
+    )  # fmt: skip
+    return _write(
+        application=source.application, prompt=source.prompt, key=f"{source.key[:90]}-draft",
+        title=f"{source.title[:170]}, drafted by a model", why=draft.why, finding=source.finding, path=source.path,
+        policy=Improvement.Policy.MANUAL_REVIEW, label=source.label, base_version=standing.number,
+        version=version.number, judged_by=source.judged_by, at=at, proposed_by=author,
+    )  # fmt: skip
 
 
 def rebase(improvement: Improvement, *, at: datetime) -> None:

@@ -24,6 +24,7 @@ State = Improvement.State
 _ACTS: dict[str, tuple[str, str, tuple[str, ...], Callable[..., Improvement]]] = {
     "approve": ("Approve", "primary", (State.PROPOSED,), lifecycle.approve),
     "probe": ("Probe it", "plain", (State.PROPOSED, State.APPROVED), probing.ask_again),
+    "draft": ("Have a model draft another", "plain", (State.PROPOSED,), probing.ask_for_draft),
     "start": ("Start", "primary", (State.APPROVED,), lifecycle.start),
     "reject": ("Reject", "plain", (State.PROPOSED, State.APPROVED), lifecycle.reject),
     "retire": ("Take it back", "stop", (State.RUNNING, State.DEPLOYED, State.WON), lifecycle.retire),
