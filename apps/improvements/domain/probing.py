@@ -130,6 +130,7 @@ def _bounds(rows: list[Answered]) -> tuple[float, float] | None:
 
     def share(side: str, unclear: bool) -> float:
         outcomes = [getattr(row, side) for row in rows]
-        return sum(each == "blocked" or (unclear and not _is_decided(each)) for each in outcomes) / len(rows)
+        blocked = sum(each == "blocked" or (unclear and not _is_decided(each)) for each in outcomes)
+        return float(blocked / len(rows))
 
     return share("new", False) - share("old", True), share("new", True) - share("old", False)

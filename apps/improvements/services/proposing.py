@@ -10,17 +10,15 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from apps.improvements.domain.playbook import Bundle, add_sections, missing_sections, playbook
-from apps.improvements.domain.triggers import Asked, Showing, Trigger, ask_playbook, fired, policy_of
 from apps.improvements.domain.drafting import Draft
 from apps.improvements.domain.playbook import Bundle, add_sections, add_text, missing_sections, playbook
-from apps.improvements.domain.triggers import Asked, Trigger, ask_playbook, fired, policy_of
+from apps.improvements.domain.triggers import Asked, Showing, Trigger, ask_playbook, fired, policy_of
 from apps.improvements.models import Improvement
 from apps.improvements.selectors import prompt_for
 from apps.improvements.services.asking import insights_of_triggers, speaking_of
+from apps.improvements.services.probing import NotReplayable, ask_for_probes
 from apps.insights.models import Insight
 from apps.insights.selectors.insights import evidence_by_insight
-from apps.improvements.services.probing import NotReplayable, ask_for_probes
 from apps.library import selectors as library
 from apps.library.models import Prompt, PromptVersion
 from apps.library.services.prompts import add_version
