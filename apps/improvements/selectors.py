@@ -61,9 +61,8 @@ def newest_probes(improvement: Improvement) -> ProbeRun | None:
     return ProbeRun.objects.filter(improvement=improvement).order_by("-id").first()
 
 
-def probes_of(improvement: Improvement) -> dict[str, Any]:
-    """Return what probes of this change show. Without a model there is no number: "not replayable"."""
-    run = newest_probes(improvement)
+def probes_of(improvement: Improvement, run: ProbeRun | None) -> dict[str, Any]:
+    """Return what a run of probes shows, the newest of this change. Without a model there is no number."""
     if run is None:
         if model_for(improvement.application, "probes") is None:
             return {"status": "not replayable", "why": NO_MODEL}

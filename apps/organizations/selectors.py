@@ -7,7 +7,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.http import Http404
 
 from apps.organizations.models import (
@@ -85,8 +85,8 @@ def list_applications() -> list[Application]:
 
 def model_for(application: Application, purpose: str) -> ModelEndpoint | None:
     """Return the model an application has for a purpose: its own, else the organization's. Call inside tenant(...)."""
-    rows = ModelEndpoint.objects.filter(purpose=purpose)
-    return rows.filter(application=application).first() or rows.filter(application=None).first()
+    rows = ModelEndpoint.objects.filter(Q(application=application) | Q(application=None), purpose=purpose)
+    return rows.order_by(F("application").asc(nulls_last=True)).first()
 
 
 def list_models() -> list[ModelEndpoint]:

@@ -177,19 +177,19 @@ class ProbesView(OrganizationView):
         improvement = _find(self, improvement_id)
         run = selectors.newest_probes(improvement)
         turned = selectors.turned_probes(run) if run else []
-        return Response(selectors.probes_of(improvement) | {"turned": turned})
+        return Response(selectors.probes_of(improvement, run) | {"turned": turned})
 
     @extend_schema(operation_id="probeImprovement", request=None, responses={202: OpenApiTypes.OBJECT})
     def post(self, request: Request, improvement_id: str) -> Response:
         """Have both versions answer every probe; the same versions on the same model are not paid for twice."""
         improvement = _find(self, improvement_id)
         try:
-            probing.ask_for_probes(
+            run = probing.ask_for_probes(
                 improvement=improvement, at=clock.now(self.principal.organization), actor=self.principal.name
             )
         except probing.NotReplayable as error:
             raise Problem(409, "not_replayable", str(error)) from error
-        return Response(selectors.probes_of(improvement), status=202)
+        return Response(selectors.probes_of(improvement, run), status=202)
 
 
 def show(improvement: Improvement) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def show_detail(improvement: Improvement) -> dict[str, Any]:
         "diff": [sign + text if sign != "@" else text for sign, text in selectors.diff_of(improvement)],
         # A guardrail can be tried on captured text; this change has none, so there is nothing to replay.
         "backtest": None,
-        "probes": selectors.probes_of(improvement),
+        "probes": selectors.probes_of(improvement, selectors.newest_probes(improvement)),
         "approvals": [
             {"person": each.person, "at": each.at, "reason": each.reason}
             for each in selectors.approvals_of(improvement)

@@ -144,7 +144,7 @@ def propose_draft(*, source: Improvement, draft: Draft, model: str, at: datetime
         application=source.application, prompt=source.prompt, key=f"{source.key[:90]}-draft",
         title=f"{source.title[:170]}, drafted by a model", why=draft.why, finding=source.finding, path=source.path,
         policy=Improvement.Policy.MANUAL_REVIEW, label=source.label, base_version=standing.number,
-        version=version.number, judged_by=source.judged_by, at=at, proposed_by=author,
+        version=version.number, judged_by=source.judged_by, insight=source.insight, at=at, proposed_by=author,
     )  # fmt: skip
 
 

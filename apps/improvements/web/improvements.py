@@ -111,8 +111,8 @@ def act(request: HttpRequest, access: Access, improvement_id: str, action: str) 
 
 def _probes(found: Improvement) -> dict[str, Any]:
     """Return what probes show, for the page: a row a group, with shares in per cent and points."""
-    shown = selectors.probes_of(found)
     run = selectors.newest_probes(found)
+    shown = selectors.probes_of(found, run)
     groups = (
         ("Attacks blocked", shown.get("attacks")),
         *((f"… {words}", shown.get("by_source", {}).get(source)) for source, words in _SOURCES.items()),
