@@ -10,9 +10,9 @@ from apps.cycles.domain.configuration import Configuration, read_configuration
 from apps.cycles.domain.schedules import next_slot
 from apps.cycles.models import CycleConfig, Schedule
 from apps.cycles.selectors import written_configuration
+from apps.experiments.domain.criteria import BadCriterion, read_criterion
 from apps.ingestion.selectors import watched_sources
 from apps.ingestion.services import watching
-from apps.experiments.domain.criteria import BadCriterion, read_criterion
 from apps.organizations.models import Application, Organization
 from apps.organizations.services import record_audit, set_retention
 from apps.platform import clock
@@ -23,30 +23,13 @@ def check_configuration(text: str) -> Configuration:
     """Return what the text says. Raises BadDocument, also for what this server would not do."""
     found = read_configuration(text)
     faults = []
-    if found.deploy.staging:
-        faults.append(Fault(found.lines["deploy"], "nothing tests in a staging environment yet: no prompt is probed"))
-    if found.deploy.success:
-        faults.append(
-            Fault(
-                found.lines["deploy"],
-                "success_criteria are not read: an experiment's own metric, guardrails and alpha decide",
-            )
-        )
-    if found.capture.source is not None and not settings.CAPTURE_ROOT:
-        faults.append(Fault(found.lines["capture"], "this server reads no files: push the logs to POST /api/v1/logs"))
     for each in found.deploy.success:
         try:
             read_criterion(each.text)
         except BadCriterion as error:
             faults.append(Fault(each.line, f"{each.text!r}: {error}; an experiment measures this arm by arm"))
-    if found.capture.source is not None:
-        faults.append(
-            Fault(found.lines["capture"], "this server reads no files; the command `cycle run` does, or push the logs")
-        )
-    if found.capture.retention_days is not None:
-        faults.append(
-            Fault(found.lines["capture"], "retention is the organization's: it holds for all of its applications")
-        )
+    if found.capture.source is not None and not settings.CAPTURE_ROOT:
+        faults.append(Fault(found.lines["capture"], "this server reads no files: push the logs to POST /api/v1/logs"))
     if faults:
         raise BadDocument(faults)
     return found
