@@ -206,7 +206,6 @@ def test_every_fault_of_a_configuration_is_told_with_its_line_and_nothing_is_kep
 @pytest.mark.parametrize(
     "section",
     [
-        "deploy: {staging_test: true}",
         "capture: {source: 's3://bucket/*.jsonl'}",
         "capture: {source: /var/log/*.jsonl}",
         'deploy: {success_criteria: ["quality_improvement > 5%", "churn_prevented > 3"]}',
