@@ -29,7 +29,7 @@ def ask_for_probes(*, improvement: Improvement, at: datetime, actor: str) -> Pro
     endpoint = model_for(improvement.application, "probes")
     if endpoint is None:
         raise NotReplayable(NO_MODEL)
-    standing = ProbeRun.objects.filter(improvement=improvement).order_by("-id").first()
+    standing: ProbeRun | None = ProbeRun.objects.filter(improvement=improvement).order_by("-id").first()
     if standing is not None and _still_holds(standing, improvement, endpoint.model):
         return standing
     collect_failures(application=improvement.application, at=at)
@@ -51,7 +51,8 @@ def ask_for_probes(*, improvement: Improvement, at: datetime, actor: str) -> Pro
                 for arm in ProbeAnswer.Arm.values
             )  # fmt: skip
     except IntegrityError:
-        return ProbeRun.objects.get(improvement=improvement, state=ProbeRun.State.RUNNING)
+        under_way: ProbeRun = ProbeRun.objects.get(improvement=improvement, state=ProbeRun.State.RUNNING)
+        return under_way
     record_audit(
         organization_id=improvement.organization_id, at=at, actor=actor, action="improvement.probed",
         subject=improvement.public_id, run=run.public_id, calls=run.calls, model=run.model,
