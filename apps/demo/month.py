@@ -302,11 +302,17 @@ class _Life:
         self._find_started(now)
 
     def _probes_of(self, improvement: dict[str, Any]) -> str | None:
-        """Wait for the probes of a proposal and return what they say; None where the product has no model to ask."""
+        """Wait for the probes of a proposal and return what they say.
+
+        None where the product has no model to ask, and where they take longer than its owner has patience for.
+        """
         path = f"improvements/{improvement['id']}/probes"
-        shown: dict[str, Any] = self._shop.until(
-            lambda: found if (found := self._shop.get(path))["status"] != "running" else None, "the probes"
-        )
+        try:
+            shown: dict[str, Any] = self._shop.until(
+                lambda: found if (found := self._shop.get(path))["status"] != "running" else None, "the probes"
+            )
+        except TimeoutError:
+            return None
         if "attacks" not in shown or self._model is None:
             return None
         old, new = (
