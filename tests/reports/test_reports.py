@@ -176,5 +176,5 @@ def test_the_model_is_said_over_the_api_and_refused_with_every_fault(ledger: Led
         {"period": 3, "kind": "quarterly"}, {"other": 1}, {"since": "x"},
     ],
 )  # fmt: skip
-def test_a_period_that_is_none_is_refused(ledger: Ledger, body: dict[str, Any]) -> None:
-    assert call(ledger, "POST", "reports", body).json()["code"] == "bad_report"
+def test_a_period_that_is_none_is_refused(body: dict[str, Any]) -> None:
+    assert call(Ledger(), "POST", "reports", body).json()["code"] == "bad_report"
