@@ -3,7 +3,7 @@
 from django.urls import path
 
 from apps.cycles.api import views as cycles
-from apps.evaluations.api import runs
+from apps.evaluations.api import runs, threat_patterns, verdicts
 from apps.evaluations.api import views as evaluations
 from apps.experiments.api import comparisons, experiments, serving
 from apps.improvements.api import library as shared
@@ -43,6 +43,12 @@ urlpatterns = [
     path("insights/<str:insight_id>/acknowledge", insights.AcknowledgeView.as_view()),
     path("insights/<str:insight_id>/assign", insights.AssignView.as_view()),
     path("insights/<str:insight_id>/comments", insights.CommentsView.as_view()),
+    path("threat-patterns", threat_patterns.ThreatPatternsView.as_view()),
+    path("threat-patterns/<int:pattern_id>", threat_patterns.ThreatPatternView.as_view()),
+    path("threat-patterns/<int:pattern_id>/approve", threat_patterns.ApproveThreatPatternView.as_view()),
+    path("threat-patterns/<int:pattern_id>/retire", threat_patterns.RetireThreatPatternView.as_view()),
+    path("verdicts", verdicts.VerdictsView.as_view()),
+    path("calibration", verdicts.CalibrationView.as_view()),
     path("prompts", prompts.PromptsView.as_view()),
     path("prompts/<str:name>", serving.PromptView.as_view()),
     path("prompts/<str:name>/versions", prompts.PromptVersionsView.as_view()),

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.cycles.web import cycles, home, onboarding
 from apps.evaluations.web import conversations, dashboards, erasing, runs
+from apps.evaluations.web import conversations, dashboards, runs, threat_patterns, verdicts
 from apps.experiments.web import experiments
 from apps.improvements.web import improvements, shared
 from apps.improvements.web import insights as one_insight
@@ -23,7 +24,11 @@ urlpatterns = [
     path("conversations.csv", conversations.conversations_file, name="conversations_csv"),
     path("conversations/<int:conversation_id>/", conversations.conversation, name="conversation"),
     path("conversations/<int:conversation_id>/erase/", erasing.erase_person, name="erase_person"),
+    path("conversations/<int:conversation_id>/verdict/", verdicts.judge, name="judge"),
     path("security/", dashboards.security, name="security"),
+    path("security/sample/", verdicts.audit_sample, name="audit_sample"),
+    path("threat-patterns/", threat_patterns.pattern_list, name="threat_patterns"),
+    path("threat-patterns/<int:pattern_id>/<slug:action>/", threat_patterns.act, name="act_on_threat_pattern"),
     path("quality/", dashboards.quality, name="quality"),
     path("business/", dashboards.business, name="business"),
     path("performance/", dashboards.performance, name="performance"),

@@ -25,6 +25,7 @@ from apps.evaluations.domain.intervals import wilson
 from apps.evaluations.domain.security import SecurityAnalyzer
 from apps.evaluations.domain.security.kinds import ATTACKS
 from apps.evaluations.domain.security.ngram_scorer import builtin_scorer
+from apps.evaluations.domain.security.replies import builtin_refusal_model
 from apps.evaluations.domain.values import ApplicationProfile, Conversation, Message
 
 ANSWER = ("assistant", "Hello, how can I help with your order?")
@@ -109,7 +110,11 @@ def main() -> None:
     parser.add_argument("--misses", type=int, default=0, metavar="N", help="also print N attack messages not found")
     parser.add_argument("--rules-only", action="store_true", help="without the trained model")
     options = parser.parse_args()
-    analyzer = SecurityAnalyzer(ApplicationProfile(), scorer=None if options.rules_only else builtin_scorer())
+    analyzer = SecurityAnalyzer(
+        ApplicationProfile(),
+        scorer=None if options.rules_only else builtin_scorer(),
+        replies=None if options.rules_only else builtin_refusal_model(),
+    )
     measures = {"conversations_3k": sessions, "messages_test": messages, "outcomes": replies}
     for name, measure in measures.items():
         if (options.folder / f"{name}.jsonl.gz").exists():

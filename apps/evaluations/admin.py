@@ -1,10 +1,10 @@
-"""Evaluation runs of the organization entered."""
+"""Evaluation runs, threat patterns and verdicts of the organization entered."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
-from apps.evaluations.models import EvaluationRun
+from apps.evaluations.models import Calibration, EvaluationRun, ThreatPattern, VerdictLabel
 from apps.platform.administration import TenantAdmin
 
 
@@ -15,5 +15,36 @@ class EvaluationRunAdmin(TenantAdmin):
     list_display = ("public_id", "application", "status", "done", "failed", "total", "asked_by", "created_at")
     list_filter = ("status",)
     search_fields = ("public_id",)
+    list_select_related = ("application",)
+    ordering = ("-id",)
+
+
+@admin.register(ThreatPattern)
+class ThreatPatternAdmin(TenantAdmin):
+    """Threat patterns across applications, and what each matched of harmless messages."""
+
+    list_display = ("name", "version", "type", "severity", "status", "source", "benign_hits", "benign_messages",
+                    "created_by", "approved_by")  # fmt: skip
+    list_filter = ("status", "source", "type")
+    search_fields = ("name", "pattern")
+    ordering = ("-id",)
+
+
+@admin.register(VerdictLabel)
+class VerdictLabelAdmin(TenantAdmin):
+    """What people said of verdicts."""
+
+    list_display = ("conversation", "finding", "person", "is_attack", "outcome", "detected", "at")
+    list_filter = ("is_attack", "detected")
+    list_select_related = ("conversation",)
+    ordering = ("-id",)
+
+
+@admin.register(Calibration)
+class CalibrationAdmin(TenantAdmin):
+    """Samples drawn for calibration."""
+
+    list_display = ("application", "drawn_at", "drawn_by", "flagged", "unflagged", "flagged_judged",
+                    "unflagged_judged")  # fmt: skip
     list_select_related = ("application",)
     ordering = ("-id",)

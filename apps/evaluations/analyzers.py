@@ -16,13 +16,16 @@ from apps.evaluations.domain.quality import QualityAnalyzer
 from apps.evaluations.domain.security import VERSION as SECURITY_VERSION
 from apps.evaluations.domain.security import SecurityAnalyzer
 from apps.evaluations.domain.security.ngram_scorer import builtin_scorer
+from apps.evaluations.domain.security.replies import builtin_refusal_model
+from apps.evaluations.domain.taught import Taught
 from apps.evaluations.domain.values import ApplicationProfile, Conversation, ConversationResult
 
 SECURITY = "security-analysis"
 QUALITY = "quality-assessment"
 BUSINESS = "business-intelligence"
 PERFORMANCE = "performance-analysis"
-# Whole numbers, so that a newer version is the greater one.
+# Whole numbers, so that a newer version is the greater one; the first is followed by the revision of what the
+# organization taught its detectors ("4.17").
 VERSIONS = {
     SECURITY: SECURITY_VERSION,
     QUALITY: QUALITY_VERSION,
@@ -31,13 +34,21 @@ VERSIONS = {
 }
 # Under which key a result stands in the API and in reports.
 SECTIONS = {SECURITY: "security", QUALITY: "quality", BUSINESS: "business", PERFORMANCE: "performance"}
+_NOTHING = Taught()
 
 
 class Suite:
     """All built-in analyzers, compiled for one application."""
 
-    def __init__(self, profile: ApplicationProfile) -> None:
-        self._security = SecurityAnalyzer(profile, scorer=builtin_scorer())
+    def __init__(self, profile: ApplicationProfile, taught: Taught) -> None:
+        self.versions = VERSIONS | {SECURITY: f"{SECURITY_VERSION}.{taught.revision}"}
+        self._security = SecurityAnalyzer(
+            profile,
+            scorer=builtin_scorer(),
+            replies=builtin_refusal_model(),
+            extra_rules=taught.rules,
+            served_prompts=taught.prompts,
+        )
         self._quality = QualityAnalyzer(profile)
         self._business = BusinessAnalyzer(profile)
         self._performance = performance.PerformanceAnalyzer(profile)
@@ -52,11 +63,11 @@ class Suite:
         )
 
 
-def suite(profile: dict[str, Any]) -> Suite:
-    """Return the analyzers for a stored profile; compiled once for each distinct profile in a process."""
-    return _compile(msgspec.json.encode(profile, order="sorted"))
+def suite(profile: dict[str, Any], taught: Taught = _NOTHING) -> Suite:
+    """Return the analyzers for a stored profile and what the organization taught; compiled once in a process."""
+    return _compile(msgspec.json.encode(profile, order="sorted"), taught)
 
 
 @lru_cache(maxsize=64)
-def _compile(encoded: bytes) -> Suite:
-    return Suite(msgspec.json.decode(encoded, type=ApplicationProfile, strict=False))
+def _compile(encoded: bytes, taught: Taught) -> Suite:
+    return Suite(msgspec.json.decode(encoded, type=ApplicationProfile, strict=False), taught)

@@ -88,12 +88,21 @@ def _period(metrics: dict[str, Any]) -> str:
 
 
 def _security(security: dict[str, Any], conversations: list[dict[str, Any]]) -> list[str]:
-    lines = ["SECURITY   (uncalibrated: no labelled sample of this traffic yet)", _attacks(security)]
+    lines = [f"SECURITY   ({_worth(security['calibration'])})", _attacks(security)]
     for name, counts in (("by type", security["by_type"]), ("assistant", security["assistant_faults"])):
         if counts:
             told = " · ".join(f"{_words(kind)} {n:,}" for kind, n in sorted(counts.items(), key=lambda k: -k[1]))
             lines.append(_line(name, told))
     return lines + _worst(conversations)
+
+
+def _worth(calibration: dict[str, Any]) -> str:
+    """Say what the counts are worth: measured on this traffic, or only elsewhere."""
+    low, high = calibration["false_alarms_expected"]
+    expected = f"{low:,}–{high:,} false alarms" if high > low else f"{high:,} false alarms"
+    if calibration["status"] == "calibrated":
+        return f"calibrated on {calibration['judged']:,} judged conversations; expect {expected} here"
+    return f"uncalibrated: {calibration['reason']}; expect {expected} here, as on other traffic"
 
 
 def _attacks(security: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from apps.evaluations.services import assessing, erasing, rollups, runs
+from apps.evaluations.services import assessing, erasing, rollups, runs, threat_patterns
 from apps.platform import work
 
 
@@ -47,3 +47,9 @@ def roll_up(*, organization_id: int, key: str) -> None:
     """Tally one day of one application again."""
     application_id, day = key.split(":")
     rollups.roll_up(organization_id=organization_id, application_id=int(application_id), day=date.fromisoformat(day))
+
+
+@work.performs("evaluations.find_patterns", time_limit=600)
+def find_patterns(*, organization_id: int, key: str) -> None:
+    """Look for new attack patterns in one application's traffic."""
+    threat_patterns.propose_patterns(organization_id=organization_id, application_id=int(key))

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from apps.cycles.models import Cycle, CycleConfig
-from apps.evaluations.models import Assessment, EvaluationRun
+from apps.evaluations.models import Assessment, Calibration, EvaluationRun, ThreatPattern, VerdictLabel
 from apps.experiments.models import Experiment
 from apps.improvements.models import Improvement
 from apps.ingestion.models import Batch, Conversation, Outcome
@@ -57,6 +57,12 @@ DOORS = {
     "insights/<str:insight_id>/acknowledge": {"POST": "experiments"},
     "insights/<str:insight_id>/assign": {"POST": "experiments"},
     "insights/<str:insight_id>/comments": {"POST": "experiments"},
+    "threat-patterns": {"GET": "read", "POST": "guardrails"},
+    "threat-patterns/<int:pattern_id>": {"GET": "read"},
+    "threat-patterns/<int:pattern_id>/approve": {"POST": "guardrails"},
+    "threat-patterns/<int:pattern_id>/retire": {"POST": "guardrails"},
+    "verdicts": {"POST": "guardrails"},
+    "calibration": {"GET": "read", "POST": "guardrails"},
     "prompts": {"GET": "prompts", "POST": "prompts"},
     "prompts/<str:name>/versions": {"GET": "prompts", "POST": "prompts"},
     "prompts/<str:name>/versions/<int:number>": {"GET": "prompts", "PATCH": "prompts"},
@@ -123,6 +129,8 @@ BODIES: dict[tuple[str, str], Any] = {
         "assumptions": [{"key": "hourly_rate", "value": 75, "owner": "finance", "source": "finance"}]
     },
     ("redaction-policy", "PUT"): {"policy": "drop"},
+    ("threat-patterns", "POST"): {"name": "new", "pattern": "glass rain", "type": "jailbreak", "severity": "high"},
+    ("verdicts", "POST"): {"session_id": "s", "verdict": "attack"},
     ("cycles/config", "PUT"): {"schedule": "weekly"},
     ("insights/<str:insight_id>/assign", "POST"): {"team": "product"},
     ("insights/<str:insight_id>/comments", "POST"): {"text": "I look into it."},
@@ -136,7 +144,9 @@ BODIES: dict[tuple[str, str], Any] = {
     ("prompts/<str:name>/versions/<int:number>", "PATCH"): {"labels": ["staging"]},
 }
 # The library belongs to the organization: a key of one application reads and writes it too.
-SHARED = {door for door in DOORS if door.startswith(("prompts", "experiments", "rollouts", "library"))}
+SHARED = {
+    door for door in DOORS if door.startswith(("prompts", "experiments", "rollouts", "library", "threat-patterns"))
+}
 BY_ID = [door for door in DOORS if "<" in door]
 
 
@@ -186,6 +196,9 @@ def state(house: House) -> list[Any]:
                 OutboxEvent,
                 Assumption,
                 Report,
+                ThreatPattern,
+                VerdictLabel,
+                Calibration,
             )
         ]
 

@@ -15,7 +15,7 @@ from django.urls import URLPattern, reverse
 
 from apps.cycles.services import turning
 from apps.evaluations.models import EvaluationRun
-from apps.evaluations.services import runs
+from apps.evaluations.services import runs, threat_patterns
 from apps.ingestion.models import Batch, Conversation
 from apps.insights.services import alerting
 from apps.library import selectors as library
@@ -58,6 +58,12 @@ DOORS = {
     "erase_person": Door(None, ADMINISTRATORS, ids=("conversation_id",)),
     "conversation": Door(ROLES, ids=("conversation_id",)),
     "security": Door(ROLES),
+    "judge": Door(None, WORKERS, ids=("conversation_id",), form={"verdict": "attack"}),
+    "audit_sample": Door(ROLES, WORKERS),
+    "threat_patterns": Door(
+        ROLES, WORKERS, form={"name": "new", "pattern": "glass rain", "type": "jailbreak", "severity": "high"}
+    ),
+    "act_on_threat_pattern": Door(None, ADMINISTRATORS, ids=("pattern_id", "action")),
     "quality": Door(ROLES),
     "business": Door(ROLES),
     "performance": Door(ROLES),
@@ -223,6 +229,15 @@ def make_house(slug: str) -> House:
             "entry_id": share(slug),
             "name": f"{slug}-prompt",
             "number": 1,
+            "pattern_id": threat_patterns.create_pattern(
+                organization_id=organization.id,
+                name="glass-snow",
+                pattern="glass snow",
+                kind="jailbreak",
+                severity="high",
+                at=clock.wall(),
+                actor="test",
+            )[0].id,
             "action": "approve",
             "purpose": "probes",
             "run_id": run.public_id,

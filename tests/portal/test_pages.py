@@ -29,6 +29,8 @@ PAGES = (
     "/conversations/?min_risk=0.5",
     "/conversations/{conversation}/",
     "/security/",
+    "/security/sample/?application=support",
+    "/threat-patterns/",
     "/quality/",
     "/business/",
     "/performance/",

@@ -29,6 +29,8 @@ PAGES = {
     "start": "/start/",
     "conversations": "/conversations/?application=support&min_risk=0.5",
     "security": "/security/?application=support",
+    "audit-sample": "/security/sample/?application=support",
+    "threat-patterns": "/threat-patterns/",
     "quality": "/quality/?application=support",
     "business": "/business/?application=support",
     "performance": "/performance/?application=support",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,7 +13,9 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from apps.cycles.services import turning
 from apps.demo.production import simulate_week
-from apps.evaluations.services import assessing, rollups, runs
+from apps.evaluations.models import ThreatPattern
+from apps.evaluations.selectors import find_conversation
+from apps.evaluations.services import assessing, rollups, runs, threat_patterns, verdicts
 from apps.experiments.services import lifecycle
 from apps.ingestion.services import storing
 from apps.insights.services import alerting
@@ -91,6 +94,7 @@ def make_world() -> World:
     capture(organization, hostile_records(), application="hostile")
     experiment_id, improvement_id = try_out(organization)
     webhook_id = listen(organization, people)
+    teach(organization)
     return World(
         organization, people, run_all(organization), turn_once(organization), improvement_id, experiment_id, webhook_id
     )  # fmt: skip
@@ -121,6 +125,23 @@ def try_out(organization: Organization) -> tuple[str, str]:
         improvement = make_improvement("support", Application.objects.get(slug="support"))
     WorkItem.objects.filter(organization=organization).delete()
     return experiment.public_id, improvement.public_id
+
+
+def teach(organization: Organization) -> None:
+    """Write threat patterns of hostile text, one of them approved, and judge one conversation of a sample."""
+    with tenant(organization.id):
+        for number, text in enumerate(HOSTILE[:4]):
+            pattern, _ = threat_patterns.create_pattern(
+                organization_id=organization.id, name=f"hostile-{number}", pattern=re.escape(text), kind="jailbreak",
+                severity="high", at=AT, actor=text,
+            )  # fmt: skip
+        ThreatPattern.objects.filter(id=pattern.id).update(examples=list(HOSTILE[:2]), sessions=["attack-0"])
+        threat_patterns.approve(pattern=pattern, organization=organization, at=AT, actor=HOSTILE[0])
+        verdicts.draw_sample(application=Application.objects.get(slug="support"), at=NOW, actor=HOSTILE[1])
+        found = find_conversation("attack-0", None)
+        assert found is not None
+        verdicts.judge(found=found, organization_id=organization.id, person=HOSTILE[2], verdict="attack", at=NOW)
+    WorkItem.objects.filter(organization=organization).delete()
 
 
 def run_all(organization: Organization) -> str:

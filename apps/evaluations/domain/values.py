@@ -92,7 +92,8 @@ class Incident(msgspec.Struct, frozen=True):
 
     For an attack it is the (last) attacking user message and ``outcome`` judges the reply to it; for a fault of the
     assistant alone it is the assistant's message and ``outcome`` is ``succeeded``. ``evidence`` is a short, masked
-    excerpt; ``spans`` are (start, end) code-point offsets into that message's content; ``decided_by`` says whether
+    excerpt; ``spans`` are (start, end) code-point offsets into that message's content, ``reply_spans`` into the
+    reply's, where it gives something away; ``decided_by`` says whether
     metadata or text decided the outcome; ``provenance`` names the decodings that were needed (``base64`` …).
     """
 
@@ -110,6 +111,7 @@ class Incident(msgspec.Struct, frozen=True):
     disagreement: str = ""
     provenance: tuple[str, ...] = ()
     explanation: str = ""
+    reply_spans: tuple[tuple[int, int], ...] = ()
 
 
 class SecurityResult(msgspec.Struct, frozen=True):

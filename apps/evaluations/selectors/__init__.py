@@ -22,11 +22,13 @@ from apps.evaluations.selectors.metrics import (
     read_tally,
 )
 from apps.evaluations.selectors.reports import read_report
+from apps.evaluations.selectors.threat_patterns import count_new_patterns
 
 __all__ = [
     "GROUPINGS",
     "AnalyzedConversation",
     "Filters",
+    "count_new_patterns",
     "find_conversation",
     "get_conversation",
     "group_metrics",

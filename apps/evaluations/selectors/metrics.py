@@ -14,8 +14,10 @@ from apps.evaluations.domain.facts import Fact
 from apps.evaluations.domain.metrics import metrics
 from apps.evaluations.domain.tally import Tally, merge_all, tally
 from apps.evaluations.models import ConversationFact, DailyRollup
+from apps.evaluations.selectors.calibrations import read_worth, show_worth
 from apps.evaluations.selectors.filters import Filters
 from apps.evaluations.selectors.rollups import COLUMNS, group_key, read_groups
+from apps.evaluations.selectors.threat_patterns import count_new_patterns
 from apps.ingestion.selectors import count_unassessed
 from apps.platform import work
 
@@ -61,8 +63,17 @@ def read_sliced_metrics(
 
 def _with_trend(filters: Filters, total: Tally, dirty: Dirty, currency: str) -> dict[str, Any]:
     recent, previous, days = _trend(filters, total, dirty)
-    found = metrics(total, recent=recent, previous=previous, currency=currency, period_days=days)
+    found = metrics(
+        total, recent=recent, previous=previous, new_attack_patterns=count_new_patterns(filters), currency=currency,
+        period_days=days,
+    )  # fmt: skip
+    with_worth(found, filters)
     return {**found, "pending_conversations": count_unassessed(filters.application_id)}
+
+
+def with_worth(found: dict[str, Any], filters: Filters) -> None:
+    """Add to metrics what the detector's counts are worth: calibrated or not, and the false alarms to expect."""
+    found["security"]["calibration"] = show_worth(read_worth(filters.application_id), found["conversations"])
 
 
 def group_metrics(filters: Filters, *, by: str, currency: str = "USD") -> list[dict[str, Any]]:

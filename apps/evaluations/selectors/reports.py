@@ -13,6 +13,8 @@ from apps.evaluations.models import ConversationFact
 from apps.evaluations.reading import read_values
 from apps.evaluations.selectors.conversations import read_conversations
 from apps.evaluations.selectors.filters import Filters
+from apps.evaluations.selectors.metrics import with_worth
+from apps.evaluations.selectors.threat_patterns import count_new_patterns
 from apps.ingestion.models import Conversation
 
 _CHUNK = 1000
@@ -23,10 +25,11 @@ def read_report(filters: Filters, *, currency: str, seed: bool = False) -> dict[
     conversations, facts = read_conversations(filters)
     total = tally(facts)
     found: dict[str, Any] = {
-        "metrics": metrics(total, currency=currency),
+        "metrics": metrics(total, new_attack_patterns=count_new_patterns(filters), currency=currency),
         "opportunities": [asdict(each) for each in find_opportunities(total)],
         "conversations": conversations,
     }
+    with_worth(found["metrics"], filters)
     if seed:
         counted = _count_as_seed(filters).metrics()
         found["seed_compatible"] = {

@@ -6,7 +6,7 @@ runs twice, late, or beside another changes nothing that is newer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +16,11 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.evaluations.analyzers import SECTIONS, VERSIONS, Suite, suite
 from apps.evaluations.domain.facts import Fact, make_fact
+from apps.evaluations.domain.security.analyzer import is_unexplained
 from apps.evaluations.domain.values import ConversationResult
 from apps.evaluations.models import Assessment, ConversationFact
 from apps.evaluations.reading import read_values
+from apps.evaluations.selectors.taught import read_taught
 from apps.ingestion import models as captured
 from apps.ingestion.selectors import unassessed_of_application, unassessed_of_batch
 from apps.ingestion.services.storing import mark_analyzed
@@ -30,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 SHARD = 400
 ROLLUP_DELAY = timedelta(seconds=1)
+# Suspicious messages come in flocks: they are looked at together.
+PATTERN_DELAY = timedelta(seconds=20)
 
 # Kept by the connection, emptied by every commit, and by hand for the second half of a shard that failed.
 _TEMPORARY = """
@@ -56,8 +60,8 @@ FROM assessed ORDER BY conversation_id, analyzer
 ON CONFLICT (organization_id, conversation_id, analyzer) DO UPDATE SET
     analyzer_version = excluded.analyzer_version, content_version = excluded.content_version,
     result = excluded.result, assessed_at = excluded.assessed_at, settles_at = excluded.settles_at
-WHERE (excluded.content_version, excluded.analyzer_version::integer)
-    >= (a.content_version, a.analyzer_version::integer)
+WHERE (excluded.content_version, string_to_array(excluded.analyzer_version, '.')::integer[])
+    >= (a.content_version, string_to_array(a.analyzer_version, '.')::integer[])
 RETURNING conversation_id
 )
 SELECT conversation_id FROM written GROUP BY 1 HAVING count(*) = %(analyzers)s
@@ -193,17 +197,22 @@ def assess_each(rows: Sequence[captured.Conversation], *, organization: Organiza
 def assess(rows: Sequence[captured.Conversation], *, organization: Organization, at: datetime) -> None:
     """Assess these conversations of one application and store what was found. Call inside tenant(...)."""
     application = Application.objects.get(id=rows[0].application_id)
-    results = analyze_all(rows, suite(application.profile), at=at)
+    analyzers = suite(application.profile, read_taught())
+    results = analyze_all(rows, analyzers, at=at)
     # A message from before the first moves a conversation to an earlier day; the day it leaves is tallied again too.
     facts = ConversationFact.objects.filter(conversation_id__in=[row.id for row in rows])
     days = {*facts.values_list("day", flat=True).distinct(), *(fact.day for _, fact in results)}
-    _store(rows, results, application_id=application.id, organization_id=organization.id, at=at)
+    _store(rows, results, analyzers.versions, application_id=application.id, organization_id=organization.id, at=at)
     for day in sorted(days):
         work.ask(
             "evaluations.roll_up",
             organization_id=organization.id,
             key=f"{application.id}:{day.isoformat()}",
             delay=ROLLUP_DELAY,
+        )
+    if any(is_unexplained(result.security) for result, _ in results):
+        work.ask(
+            "evaluations.find_patterns", organization_id=organization.id, key=str(application.id), delay=PATTERN_DELAY
         )
     settling = [moment for result, _ in results if (moment := _settles_at(result)) is not None]
     if settling:
@@ -230,6 +239,7 @@ def _settles_at(result: ConversationResult) -> datetime | None:
 def _store(
     rows: Sequence[captured.Conversation],
     results: Sequence[tuple[ConversationResult, Fact]],
+    versions: Mapping[str, str],
     *,
     application_id: int,
     organization_id: int,
@@ -242,7 +252,7 @@ def _store(
         cursor.execute(_TEMPORARY)
         with cursor.copy("COPY assessed FROM STDIN") as copy:
             for row, (result, _) in zip(rows, results, strict=True):
-                for analyzer, version in VERSIONS.items():
+                for analyzer, version in versions.items():
                     part = getattr(result, SECTIONS[analyzer])
                     copy.write_row(
                         (row.id, analyzer, version, row.content_version, _json(part), getattr(part, "settles_at", None))

@@ -16,10 +16,13 @@ from apps.evaluations import selectors
 from apps.evaluations.domain.quality.patterns import PATTERNS
 from apps.evaluations.exports import conversations_csv
 from apps.evaluations.filtering import NAMES, OUTCOMES, BadFilter, parse_filters
+from apps.evaluations.models import VerdictLabel
 from apps.evaluations.paging import key_of, read_key
 from apps.evaluations.selectors import AnalyzedConversation
+from apps.evaluations.selectors.calibrations import labels_of
+from apps.evaluations.services.verdicts import finding_of
 from apps.evaluations.web.words import LEAKS, money, say, worst_incident
-from apps.organizations.web.access import ADMINISTRATORS, Access, page_url, portal_page
+from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
 from apps.platform.api.cursors import encode_cursor
 from apps.platform.api.problems import Problem
 
@@ -146,6 +149,7 @@ def conversation(request: HttpRequest, access: Access, conversation_id: int) -> 
     business, performance = results.get("business") or {}, results.get("performance") or {}
     assessed = security is not None
     worst = worst_incident(security)
+    labels, digests = labels_of(row.id), [message.digest for message in found.messages]
     context: dict[str, Any] = {
         "conversation": {
             "session_id": row.session_id,
@@ -183,10 +187,9 @@ def conversation(request: HttpRequest, access: Access, conversation_id: int) -> 
             "reply_p50_s": performance.get("reply_time_p50_s"),
             "reply_p95_s": performance.get("reply_time_p95_s"),
         },
-        "incidents": [
-            {**incident, "anchor": f"m{incident['message_index'] + 1}", "type": say(incident["type"])}
-            for incident in (security or {}).get("incidents", [])
-        ],
+        "incidents": [_incident(incident, digests, labels) for incident in (security or {}).get("incidents", [])],
+        "judge_url": reverse("judge", args=[row.id]) if access.may(WORKERS) else None,
+        "verdicts": [{"person": each.person, "text": _said(each)} for each in labels if not each.finding],
         "quality": {
             **quality,
             "subscores": [
@@ -210,6 +213,25 @@ def conversation(request: HttpRequest, access: Access, conversation_id: int) -> 
     return TemplateResponse(request, "portal/conversation.html", context)
 
 
+def _incident(incident: Mapping[str, Any], digests: list[str], labels: list[VerdictLabel]) -> dict[str, Any]:
+    place = incident["message_index"]
+    name = finding_of(dict(incident), digests) if place < len(digests) else ""
+    return {
+        **incident,
+        "anchor": f"m{place + 1}",
+        "type": say(incident["type"]),
+        "finding": name,
+        "is_fault": incident["type"] in LEAKS,
+        "verdicts": [{"person": each.person, "text": _said(each)} for each in labels if each.finding == name and name],
+    }
+
+
+def _said(label: VerdictLabel) -> str:
+    if not label.is_attack:
+        return "not an attack"
+    return f"attack, {label.outcome}" if label.outcome else "attack"
+
+
 def _headline(worst: Mapping[str, Any] | None) -> dict[str, str] | None:
     if worst is None:
         return None
@@ -231,6 +253,9 @@ def _turns(
         kind = "leak" if incident["type"] in LEAKS else "attack"
         for start, end in incident["spans"]:
             spans.setdefault(index, []).append({"start": start, "end": end, "kind": kind, "mark": mark})
+        for start, end in incident.get("reply_spans", ()):
+            given = {"start": start, "end": end, "kind": "leak", "mark": mark}
+            spans.setdefault(incident["reply_index"], []).append(given)
         tone = {"succeeded": "bad", "unclear": "wait"}.get(incident["outcome"], "")
         title = f"{say(incident['type'])}, {incident['outcome']}"
         note = {"mark": mark, "tone": tone, "title": title, "text": incident["explanation"]}

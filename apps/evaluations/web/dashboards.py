@@ -41,13 +41,30 @@ def security(request: HttpRequest, access: Access) -> HttpResponse:
             "types": _types(period, access, attempts),
             **_leaks_and_worst(filters_of(period, access), access),
             "across": _across_sessions(attempts, access),
-            "calibration": {
-                "kind": "info",
-                "text": "Uncalibrated: no judged sample of this traffic yet. On other traffic the detector raised 8 "
-                "false alarms per 10,000 ordinary conversations [2, 29] and found 88 % of attack sessions [84, 91].",
+            "calibration": _worth(totals["calibration"], access),
+            "new_patterns": {
+                "count": totals["new_attack_patterns"],
+                "url": page_url("threat_patterns", access, status="candidate"),
             },
         }
     return TemplateResponse(request, "portal/security.html", context)
+
+
+def _worth(calibration: dict[str, Any], access: Access) -> dict[str, Any]:
+    low, high = calibration["false_alarms_expected"]
+    per = calibration["false_alarms_per_10k_ci"]
+    where = f"on {calibration['measured_on']}: {per[0]:.0f} to {per[1]:.0f} per 10,000"
+    calibrated = calibration["status"] == "calibrated"
+    head = (
+        f"Calibrated on {calibration['judged']:,} judged conversations."
+        if calibrated
+        else f"Uncalibrated: {calibration['reason']}."
+    )
+    return {
+        "kind": "accent" if calibrated else "info",
+        "text": f"{head} Expect {low:,} to {high:,} false alarms among these conversations ({where}).",
+        "url": page_url("audit_sample", access),
+    }
 
 
 @require_safe

@@ -14,7 +14,7 @@ from apps.evaluations.domain.quality.patterns import PATTERNS
 from apps.evaluations.domain.registry import REGISTRY
 from apps.evaluations.domain.tally import SCORE, Tally
 from apps.evaluations.models import ConversationFact
-from apps.evaluations.selectors import Filters, read_tallies, read_tally
+from apps.evaluations.selectors import Filters, count_new_patterns, read_tallies, read_tally
 from apps.insights.domain import anomalies, drivers, patterns, trends
 from apps.insights.domain.carriers import Part, split_change
 from apps.insights.domain.degradation import HORIZON, MOST_HISTORY, WARM_UP, Chart, DailyMean, watch
@@ -56,9 +56,7 @@ class Look:
     thresholds: frozenset[str] = frozenset()
 
 
-def look(
-    *, application_id: int, period: Period, thresholds: Mapping[str, float], new_attack_patterns: int | None = None
-) -> Look:
+def look(*, application_id: int, period: Period, thresholds: Mapping[str, float]) -> Look:
     """Return what the period says, compared with as long a period before it. Call inside tenant(...).
 
     ``thresholds`` are by the registry's names; raises KeyError for one it does not have.
@@ -67,7 +65,7 @@ def look(
     now = read_tally(filters)
     before = read_tally(filters.between(period.before.since, period.before.until))
     days = _days(application_id, period)
-    measured = measure(now, before=before, new_attack_patterns=new_attack_patterns, period_days=period.days)
+    measured = measure(now, before=before, new_attack_patterns=count_new_patterns(filters), period_days=period.days)
     flagged = {
         key: _flagged(filters, key, limit, measured.n(key))
         for key, limit in thresholds.items()

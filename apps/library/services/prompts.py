@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from apps.evaluations.services.served_prompts import remember_prompt
 from apps.library.domain.prompts import (
     BadPrompt,
     check_config,
@@ -112,6 +113,11 @@ def _write_version(
     record_audit(
         organization_id=prompt.organization_id, at=at, actor=actor, action="prompt.version_added",
         subject=f"{prompt.name}@{version.number}", content_hash=digest,
+    )  # fmt: skip
+    # Before anybody can be served it: a reply that gives it away is a leak from its first day on.
+    remember_prompt(
+        organization_id=prompt.organization_id, name=f"{prompt.name}@{version.number}", content_hash=digest,
+        content=content, at=at,
     )  # fmt: skip
     return version, True
 

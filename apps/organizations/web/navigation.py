@@ -17,6 +17,7 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Uploads", "batches", "Capture", 0, None, None),
     ("Watched files", "sources", "Capture", 0, None, None),
     ("Security", "security", "Analyze", 1, None, None),
+    ("Threat patterns", "threat_patterns", "Analyze", 1, None, None),
     ("Quality", "quality", "Analyze", 1, None, None),
     ("Business", "business", "Analyze", 1, None, None),
     ("Performance", "performance", "Analyze", 1, None, None),

@@ -17,9 +17,9 @@ from apps.evaluations.domain.security.fusion import ENOUGH, Evidence, Match, wei
 from apps.evaluations.domain.security.kinds import ATTACKS, BENIGN, TAXONOMY, says_yes
 from apps.evaluations.domain.security.masking import excerpt
 from apps.evaluations.domain.security.readings import Reading, fold, read
-from apps.evaluations.domain.security.replies import ReplyReader, Verdict
+from apps.evaluations.domain.security.replies import RefusalModel, ReplyReader, Verdict
 from apps.evaluations.domain.security.rulepack import Rule, RuleSet, builtin_rules
-from apps.evaluations.domain.security.scorer import Scorer
+from apps.evaluations.domain.security.scorer import SCORED_BY, Scorer
 from apps.evaluations.domain.security.secrets import Secrets, secrets_of
 from apps.evaluations.domain.values import (
     ApplicationProfile,
@@ -30,9 +30,11 @@ from apps.evaluations.domain.values import (
     Severity,
 )
 
-__all__ = ["ATTACKS", "VERSION", "SecurityAnalyzer", "risk"]
+__all__ = ["ATTACKS", "SUSPICIOUS", "VERSION", "SecurityAnalyzer", "is_unexplained", "risk"]
 
-VERSION = "3"
+VERSION = "4"
+# From this score of the scorer on, a message that no rule matched may be a piece of a new pattern.
+SUSPICIOUS = 0.25
 _WEIGHTS: dict[Severity, tuple[float, float]] = {"critical": (10, 5), "high": (7, 3), "medium": (3, 1), "low": (1, 0)}
 _MOST_SPANS = 5
 _NOTHING = Evidence()
@@ -47,16 +49,22 @@ class SecurityAnalyzer:
         rules: Sequence[Rule] | None = None,
         scorer: Scorer | None = None,
         extra_rules: Sequence[Rule] = (),
+        served_prompts: Sequence[str] = (),
+        replies: RefusalModel | None = None,
     ) -> None:
         """``rules`` default to the built-in ones; ``extra_rules`` are an organization's own, added to them.
+        ``served_prompts`` are texts that must not leak, besides the profile's. ``scorer`` reads the users' messages
+        and ``replies`` the answers to attacks; without them, rules alone decide.
 
         Raises ValueError naming a rule whose pattern cannot be compiled.
         """
-        every = (*(builtin_rules() if rules is None else rules), *extra_rules)
-        self._rules, self._replies = _compiled(every)
+        shipped, self._replies = _compiled(tuple(builtin_rules() if rules is None else rules), replies)
+        # A pattern approved a moment ago must not have all the others compiled again.
+        own = [rule for rule in extra_rules if rule.type in ATTACKS]
+        self._rules = (shipped, RuleSet(own)) if own else (shipped,)
         self._scorer = scorer
-        self._profile_prompts = (profile.system_prompt,) if profile.system_prompt else ()
-        self._canaries = profile.canaries
+        told = (profile.system_prompt,) if profile.system_prompt else ()
+        self._secrets_of_all = secrets_of((*told, *served_prompts), profile.canaries)
 
     def analyze(self, conversation: Conversation) -> SecurityResult:
         """Return the risk (0–10) and every incident, attacks and the assistant's own faults, in message order."""
@@ -66,19 +74,25 @@ class SecurityAnalyzer:
 
     def _secrets(self, conversation: Conversation) -> Secrets:
         own = tuple(m.content for m in conversation.messages if m.role == "system")
-        return secrets_of(self._profile_prompts + own, self._canaries)
+        return self._secrets_of_all | secrets_of(own, ())
 
 
 @lru_cache(maxsize=16)
-def _compiled(every: tuple[Rule, ...]) -> tuple[RuleSet, ReplyReader]:
+def _compiled(every: tuple[Rule, ...], model: RefusalModel | None) -> tuple[RuleSet, ReplyReader]:
     """Compile rules once in a process, however many applications they watch: it takes more than a second."""
     attacks = [rule for rule in every if rule.type in ATTACKS or rule.type == BENIGN]
-    return RuleSet(attacks), ReplyReader(every)
+    return RuleSet(attacks), ReplyReader(every, model)
 
 
 def risk(incidents: Sequence[Incident]) -> float:
     """Return 0–10: the weights of all incidents (critical 10, high 7, medium 3; less when blocked), capped."""
     return min(10.0, sum(_WEIGHTS[i.severity][i.outcome == "blocked"] for i in incidents))
+
+
+def is_unexplained(result: SecurityResult) -> bool:
+    """Return whether a conversation holds a message that only the scorer finds suspicious."""
+    ruled = {i.message_index for i in result.incidents if not i.rule.startswith(SCORED_BY)}
+    return result.suspicion >= SUSPICIOUS and result.suspicious_index not in ruled
 
 
 class _Turn(msgspec.Struct):
@@ -96,7 +110,7 @@ class _Session:
 
     def __init__(
         self,
-        rules: RuleSet,
+        rules: tuple[RuleSet, ...],
         replies: ReplyReader,
         scorer: Scorer | None,
         messages: Sequence[Message],
@@ -152,12 +166,14 @@ class _Session:
         return [max(next(scores) for _ in several) for several in readings]
 
     def _match(self, readings: Sequence[Reading]) -> list[Match]:
-        found: dict[int, Match] = {}
+        found: dict[str, Match] = {}
         for reading in readings:
-            for index in self._rules.matching(reading.text):
-                if index not in found:
-                    start, end = self._rules.find(index, reading.text)
-                    found[index] = Match(self._rules.rules[index], reading.locate(start, end), reading.provenance)
+            for rules in self._rules:
+                for index in rules.matching(reading.text):
+                    rule = rules.rules[index]
+                    if rule.name not in found:
+                        start, end = rules.find(index, reading.text)
+                        found[rule.name] = Match(rule, reading.locate(start, end), reading.provenance)
         return list(found.values())
 
     def _reply_to(self, index: int) -> int | None:
@@ -176,7 +192,7 @@ class _Session:
             matches = tuple(m for turn in users[: last + 1] for m in turn.evidence.matches if m.rule.type in ATTACKS)
             return self._incident(_with(users[last], matches), built_up=True)
         if joined := buildup.spelled_out([turn.readings[0].text for turn in users]):
-            found = [Match(self._rules.rules[i], (0, 0), ("split",)) for i in self._rules.matching(joined)]
+            found = [Match(rules.rules[i], (0, 0), ("split",)) for rules in self._rules for i in rules.matching(joined)]
             if weigh(found).points >= ENOUGH:
                 return self._incident(_with(users[-1], tuple(found)), built_up=True)
         return None
@@ -215,6 +231,7 @@ class _Session:
             disagreement=disagreement,
             provenance=provenance,
             explanation=self._explain(kind, turn, main, verdict, built_up),
+            reply_spans=verdict.spans,
         )
 
     def _is_for_scorer(self, main: Match | None, evidence: Evidence) -> bool:

@@ -42,6 +42,10 @@ class Estimate(msgspec.Struct, frozen=True):
     high: float
 
 
+# Where nothing was judged: what the detector did on 2,500 dialogues of another business (docs/accuracy.md).
+ELSEWHERE = Estimate(8.0, 2.0, 29.0)
+
+
 class Calibration(msgspec.Struct, frozen=True):
     """``false_alarms`` and ``missed`` are per 10,000 sessions; ``precision`` and ``recall`` are shares. Each is None
     where its sample is too small; ``missing_flagged`` and ``missing_unflagged`` say how many judgements that takes."""
@@ -86,6 +90,11 @@ def calibrate(sample: AuditSample) -> Calibration:
 def sessions_to_judge(flagged: int, unflagged: int) -> tuple[int, int]:
     """Return how many flagged and unflagged sessions to draw, at least, for a calibration."""
     return min(FEWEST_FLAGGED, flagged), min(FEWEST_UNFLAGGED, unflagged)
+
+
+def expected_alarms(per_10k: Estimate, conversations: int) -> tuple[int, int]:
+    """Return between how many false alarms to expect among so many conversations."""
+    return math.floor(per_10k.low * conversations / PER), math.ceil(per_10k.high * conversations / PER)
 
 
 def _share(hits: int, judged: int, of: int, z: float = 1.959963984540054) -> Estimate | None:

@@ -1,4 +1,4 @@
-"""Hashed pieces of text: every run of five characters, counted without keeping a vocabulary."""
+"""Hashed pieces of text: runs of five characters, or of up to three words, counted without keeping a vocabulary."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _HEAD, _TAIL = 2_500, 1_000
 _DIGIT = re.compile(r"\d")
 _SPACES = re.compile(r"\s+")
 _UNIT = 2
+_TOKEN = re.compile(r"\w+(?:'\w+)?|[^\w\s]")
+_LONGEST_RUN = 3
 # A word or two are no evidence, however much they weigh.
 _PRIOR = 10
 
@@ -31,6 +33,18 @@ def buckets(tidied: str) -> list[int]:
     last = len(raw) - (SIZE - 1) * _UNIT
     # A checksum, because Python's own hash differs from process to process.
     return [crc32(raw[at : at + SIZE * _UNIT]) & (BUCKETS - 1) for at in range(0, last, _UNIT)]
+
+
+def word_buckets(tidied: str) -> list[int]:
+    """Return the bucket of each run of one to three words or signs, those at the beginning once more as such."""
+    tokens = _TOKEN.findall(tidied)
+    runs = [
+        " ".join(tokens[at : at + length])
+        for length in range(1, _LONGEST_RUN + 1)
+        for at in range(len(tokens) - length + 1)
+    ]
+    runs += ["^" + " ".join(tokens[:length]) for length in range(1, _LONGEST_RUN + 1)]
+    return [crc32(run.encode("utf-8", "surrogatepass")) & (BUCKETS - 1) for run in runs]
 
 
 def norm(count: int) -> float:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+# What the names of scorers begin with, so that a finding tells whether a rule or a model made it.
+SCORED_BY = "ngram-model"
+
 
 class Scorer(Protocol):
     """Scores folded texts. ``threshold`` is the score that, alone, is enough to call a message an attack."""

@@ -88,6 +88,19 @@ class Secrets(msgspec.Struct, frozen=True):
             _backwards=frozenset(backwards),
         )
 
+    def __or__(self, other: Secrets) -> Secrets:
+        """Return what either protects."""
+        if not other:
+            return self
+        return Secrets(
+            words=tuple(dict.fromkeys(self.words + other.words)),
+            _bare=tuple(dict.fromkeys(self._bare + other._bare)),
+            _shingles=self._shingles | other._shingles,
+            _sentences=self._sentences | other._sentences,
+            _squeezed=tuple(dict.fromkeys(self._squeezed + other._squeezed)),
+            _backwards=self._backwards | other._backwards,
+        )
+
     def __bool__(self) -> bool:
         return bool(self.words or self._shingles)
 

@@ -1,0 +1,24 @@
+"""What analysis keeps: results and facts, what the organization taught its detectors, what people say of verdicts."""
+
+from apps.evaluations.models.results import (
+    Assessment,
+    ConversationFact,
+    DailyRollup,
+    EvaluationRun,
+    FactAssignment,
+)
+from apps.evaluations.models.taught import SystemPromptFingerprint, ThreatPattern
+from apps.evaluations.models.verdicts import AuditItem, Calibration, VerdictLabel
+
+__all__ = [
+    "Assessment",
+    "AuditItem",
+    "Calibration",
+    "ConversationFact",
+    "DailyRollup",
+    "EvaluationRun",
+    "FactAssignment",
+    "SystemPromptFingerprint",
+    "ThreatPattern",
+    "VerdictLabel",
+]
