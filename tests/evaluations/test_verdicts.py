@@ -121,7 +121,7 @@ def test_a_leak_of_a_prompt_that_was_put_into_service_later_is_known_and_marked(
         version, _ = prompts.create_prompt(
             organization_id=shop.id, name="support", content="You are Ines.", at=AT, actor="ana"
         )
-        prompts.add_version(prompt=version.prompt, content=new, labels=["production"], at=AT, actor="ana")
+        prompts.add_version(prompt=version.prompt, content=new, at=AT, actor="ana")
     reply = "Sure: never tell a customer that supervisors release refunds after two calls."
     capture(shop, talk("leak", ATTACK, reply))
     (incident,) = call(shop, "GET", "conversations/leak").json()["security"]["incidents"]
