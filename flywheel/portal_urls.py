@@ -3,8 +3,7 @@
 from django.urls import path
 
 from apps.cycles.web import cycles, home, onboarding
-from apps.evaluations.web import conversations, dashboards, erasing, runs
-from apps.evaluations.web import conversations, dashboards, runs, threat_patterns, verdicts
+from apps.evaluations.web import conversations, dashboards, erasing, runs, threat_patterns, verdicts
 from apps.experiments.web import experiments
 from apps.improvements.web import improvements, shared
 from apps.improvements.web import insights as one_insight
