@@ -88,7 +88,7 @@ class Shop:
     def look_up(self) -> None:
         """Fetch today's rules: experiments that run now, and the versions they serve."""
         self._bot.refresh()
-        rules = self._bot._rules or {}
+        rules = self._bot.rules or {}
         self._texts = {
             (name, int(number)): version["prompt"]
             for name, prompt in rules.get("prompts", {}).items()
