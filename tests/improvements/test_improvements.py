@@ -226,9 +226,9 @@ def test_the_verdict_of_the_experiment_becomes_the_improvements(world: World, en
     (made,) = world.propose("escalation_rate > 20%", auto_fix=["escalation_rate"]).made
     with tenant(world.organization.id):
         lifecycle.start(improvement_id=made.id, at=AT, actor="test")
-        assert lifecycle.follow(improvement_id=made.id, at=AT) is True
+        assert lifecycle.follow(improvement_id=made.id, at=AT) == lifecycle.FOLLOW
         Experiment.objects.update(state=ended, reason="as the rules said", results={"metric": "escalation_rate"})
-        assert lifecycle.follow(improvement_id=made.id, at=AT) is False
+        assert lifecycle.follow(improvement_id=made.id, at=AT) is None
 
     told = world.get(f"/{made.public_id}")
     assert (told["state"], told["reason"], told["outcome"]["grade"]) == (state, "as the rules said", "A randomised")
@@ -287,6 +287,41 @@ def test_a_security_change_is_one_bundle_that_waits_for_its_backtest_and_goes_li
     assert lineage == ["found", "proposed", "backtested", "approved", "deployed"]
     assert live == ([1], 2)
     assert (shield.in_force(), served_label(world)) == ([], 1)
+
+
+def test_what_harms_after_it_went_to_everybody_is_taken_back_whole_and_what_does_not_stays(world: World) -> None:
+    shield = Shielded(world)
+    shield.backtest()
+    world.post(f"{shield.path}/approve")
+    world.post(f"{shield.path}/start")
+
+    def talk(day: int, escalated: int) -> None:
+        capture(
+            world.organization,
+            [
+                {
+                    "session_id": f"d{day}-{number}", "role": role, "message": "It is about my parcel.",
+                    "user_id": f"d{day}-{number}", "timestamp": (AT + timedelta(days=day, seconds=second)).isoformat(),
+                    "metadata": {"escalated": True} if number < escalated and second else {},
+                }
+                for number in range(300)
+                for second, role in enumerate(("user", "assistant"))
+            ],
+        )  # fmt: skip
+
+    def follow(day: int) -> Any:
+        with tenant(world.organization.id):
+            return lifecycle.follow(improvement_id=shield.row.id, at=AT + timedelta(days=day))
+
+    talk(-3, 60)
+    talk(1, 66)
+    unharmed = (follow(2), world.get(shield.path)["state"], shield.in_force())
+    talk(2, 200)
+    harmed = (follow(3), world.get(shield.path)["state"], shield.in_force(), served_label(world))
+
+    assert unharmed == (lifecycle.LOOK_FOR_HARM, "deployed", [1])
+    assert harmed == (None, "rolled_back", [], 1)
+    assert world.get(shield.path)["reason"].startswith("escalation rate is worse by at least 0.")
 
 
 def test_where_two_people_are_asked_for_one_approval_is_not_enough(world: World) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
+
 from apps.experiments.domain.plans import BadPlan, GuardrailPlan, Plan, StepPlan, VariantPlan
 from apps.experiments.models import Experiment
 from apps.experiments.services import lifecycle as experiments
 from apps.experiments.services.planning import create_experiment, direction_of
 from apps.improvements.models import Approval, Improvement
+from apps.improvements.services.harm import WATCHED_FOR, harm_since
 from apps.improvements.services.proposing import WHEEL, Moved, rebase
 from apps.library import selectors as library
 from apps.library.models import Guardrail
@@ -22,6 +25,7 @@ from apps.platform import work
 
 State = Improvement.State
 FOLLOW = timedelta(seconds=15)
+LOOK_FOR_HARM = timedelta(minutes=10)
 _RAMP = (25.0, 50.0)
 _HOURS_A_STEP = 24.0
 # How an experiment's end is told as an improvement's.
@@ -121,18 +125,47 @@ def retire(*, improvement_id: int, at: datetime, actor: str, reason: str = "") -
     return improvement
 
 
-def follow(*, improvement_id: int, at: datetime) -> bool:
-    """Take over its experiment's verdict; return whether there is still one to wait for. Call inside tenant(...)."""
+def follow(*, improvement_id: int, at: datetime) -> timedelta | None:
+    """Take over its experiment's verdict, or take back what harms; return when to look again, None for never.
+
+    Call inside tenant(...).
+    """
     improvement = _lock(improvement_id)
+    if improvement.state == State.DEPLOYED:
+        return _look_for_harm(improvement, at=at)
     if improvement.state != State.RUNNING or improvement.experiment is None:
-        return False
+        return None
     experiment = improvement.experiment
     ended = _ENDS.get(Experiment.State(experiment.state))
     if ended is None:
-        return True
+        return FOLLOW
     improvement.outcome = _outcome(experiment)
     _go(improvement, ended, at=at, actor=WHEEL, reason=experiment.reason, ended=True)
-    return False
+    return None
+
+
+def _look_for_harm(improvement: Improvement, *, at: datetime) -> timedelta | None:
+    if improvement.started_at is None or at > improvement.started_at + WATCHED_FOR:
+        return None
+    reason = harm_since(improvement, at=at)
+    if reason is None:
+        return LOOK_FOR_HARM
+    try:
+        with transaction.atomic():
+            _restore(improvement, at=at, actor=WHEEL, reason=reason)
+            _go(improvement, State.ROLLED_BACK, at=at, actor=WHEEL, reason=reason, ended=True)
+            if improvement.version != improvement.base_version:
+                _stop_what_rests_on(improvement, at=at, reason=reason)
+    except NotNow:
+        # Somebody has put another version there: what harms now is no longer this change alone.
+        return None
+    return None
+
+
+def _stop_what_rests_on(improvement: Improvement, *, at: datetime, reason: str) -> None:
+    """Stop an experiment on the prompt: its control is what was just taken back."""
+    for each in Experiment.objects.filter(prompt=improvement.prompt, state__in=Experiment.LIVE):
+        experiments.stop(experiment_id=each.id, at=at, actor=WHEEL, reason=f"{improvement.public_id}: {reason}"[:500])
 
 
 def start_what_may(*, application_id: int, at: datetime) -> tuple[list[Improvement], list[str]]:
@@ -167,6 +200,10 @@ def _deploy(improvement: Improvement, *, at: datetime, actor: str) -> None:
         set_labels(version=version, labels=[improvement.label], at=at, actor=actor, reason=improvement.public_id)
     reason = "for everybody at once: security changes keep no holdout"
     _go(improvement, State.DEPLOYED, at=at, actor=actor, reason=reason, ended=True)
+    work.ask(
+        "improvements.follow", organization_id=improvement.organization_id, key=improvement.public_id,
+        delay=LOOK_FOR_HARM,
+    )  # fmt: skip
 
 
 def _enforce(improvement: Improvement, guardrail: Guardrail, *, at: datetime, actor: str) -> None:
