@@ -29,6 +29,11 @@ class Listed:
     standing: tuple[GuardrailActivation, ...]
     waiting: tuple[GuardrailActivation, ...]
 
+    @property
+    def id(self) -> int:
+        """The newest version's id: what pages of lists go by."""
+        return int(self.newest.id)
+
 
 def find_guardrail(name: str, version: int | None = None) -> Guardrail | None:
     """Return a version of a guardrail; the newest where none is named."""
