@@ -17,6 +17,7 @@ from apps.improvements.services import lifecycle, proposing
 from apps.insights.selectors.insights import find_insight
 from apps.library import selectors as library
 from apps.library.api.guardrails import show_backtest
+from apps.library.selectors.guardrails import false_positives
 from apps.organizations.api.views import OrganizationView
 from apps.platform import clock
 from apps.platform.api.cursors import cut_page, read_place
@@ -189,7 +190,7 @@ def show_detail(improvement: Improvement) -> dict[str, Any]:
         "diff": [sign + text if sign != "@" else text for sign, text in selectors.diff_of(improvement)],
         "guardrail_diff": [sign + text for sign, text in selectors.guardrail_diff_of(improvement)],
         # Only a guardrail can be tried on captured text; without one there is nothing to replay.
-        "backtest": show_backtest(backtest) if backtest is not None else None,
+        "backtest": None if backtest is None else show_backtest(backtest, false_positives([backtest])[backtest.id]),
         "probes": NOT_REPLAYED,
         "approvals": [
             {"person": each.person, "at": each.at, "reason": each.reason}

@@ -17,7 +17,7 @@ from apps.improvements import selectors
 from apps.improvements.models import Improvement
 from apps.improvements.services import lifecycle
 from apps.library.domain.guardrails import read_guardrail
-from apps.library.web.guardrails import shown_backtest
+from apps.library.web.guardrails import shown_backtests
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 
@@ -76,7 +76,7 @@ def improvement(request: HttpRequest, access: Access, improvement_id: str) -> Ht
         "search_url": reverse("conversations"),
         "diff": selectors.diff_of(found),
         "guardrail": _guardrail(found),
-        "backtest": shown_backtest(tried) if (tried := selectors.backtest_of(found)) else None,
+        "backtest": shown_backtests([tried])[0] if (tried := selectors.backtest_of(found)) else None,
         "did": [
             {
                 "variant": each["variant"], "difference": written_change(each["difference"], metric),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -117,7 +117,7 @@ def guardrail(request: HttpRequest, access: Access, name: str) -> HttpResponse:
         "against": against.version if against else None,
         "diff": difference(before, content),
         "limit": content.most_benign_blocked,
-        "backtests": [_backtest(each) for each in selectors.list_backtests(shown, limit=10)],
+        "backtests": shown_backtests(selectors.list_backtests(shown, limit=10)),
         "standing": [_place(each) | {"url": _act_url(each.guardrail, "deactivate", each.application)}
                      for each in history if each.stands],
         "waiting": [_place(each) | {"url": _act_url(each.guardrail, "activate", each.application),
@@ -233,12 +233,13 @@ def _act_url(found: Guardrail, action: str, application: Application | None) -> 
     return f"{address}?application={application.slug}" if application else address
 
 
+def shown_backtests(backtests: Sequence[Backtest]) -> list[dict[str, Any]]:
+    """Return backtests as pages show them."""
+    examples = selectors.false_positives(backtests)
+    return [_backtest(each) | {"examples": examples[each.id]} for each in backtests]
+
+
 def _backtest(backtest: Backtest) -> dict[str, Any]:
-    return shown_backtest(backtest) | {"application": backtest.application.name}
-
-
-def shown_backtest(backtest: Backtest) -> dict[str, Any]:
-    """Return a backtest as pages show it."""
     tally: Tally = read_tally(backtest.tally)
     return {
         "status": backtest.status,
@@ -256,7 +257,7 @@ def shown_backtest(backtest: Backtest) -> dict[str, Any]:
                 digits=2,
             ),
         ],
-        "examples": tally.examples,
+        "application": backtest.application.name,
         "rules": sorted(tally.rules.items(), key=lambda each: -each[1].attacks),
     }
 
