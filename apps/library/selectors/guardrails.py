@@ -26,17 +26,13 @@ _WAITING = Q(at=None, ended_at=None)
 
 @dataclass(frozen=True)
 class Listed:
-    """A guardrail as lists show it: its newest version and where which version is in force."""
+    """A guardrail as lists show it: its newest version, by whose id lists are paged, and what is in force where."""
 
+    id: int
     name: str
     newest: Guardrail
     standing: tuple[GuardrailActivation, ...]
     waiting: tuple[GuardrailActivation, ...]
-
-    @property
-    def id(self) -> int:
-        """The newest version's id: what pages of lists go by."""
-        return int(self.newest.id)
 
 
 def find_guardrail(name: str, version: int | None = None) -> Guardrail | None:
@@ -59,7 +55,7 @@ def list_guardrails(*, before: int | None, limit: int) -> list[Listed]:
     )
     return [
         Listed(
-            each.name, each, tuple(one for one in open_ones if one.name == each.name and one.stands),
+            each.id, each.name, each, tuple(one for one in open_ones if one.name == each.name and one.stands),
             tuple(one for one in open_ones if one.name == each.name and one.waits),
         )
         for each in newest
