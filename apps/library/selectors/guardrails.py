@@ -99,7 +99,9 @@ def applications_with_traffic(*, since: datetime) -> list[Application]:
 
 def newest_backtest(guardrail: Guardrail, application: Application) -> Backtest | None:
     """Return the newest backtest of a version on an application."""
-    rows = Backtest.objects.filter(guardrail=guardrail, application=application).select_related("application", "guardrail")
+    rows = Backtest.objects.filter(guardrail=guardrail, application=application).select_related(
+        "application", "guardrail"
+    )
     return rows.order_by("-id").first()
 
 
