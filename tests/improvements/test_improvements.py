@@ -357,7 +357,7 @@ def test_a_guardrail_in_force_is_not_proposed_again_and_a_prompt_that_says_it_is
 
     (floor,) = world.propose("responses_under_20_chars > 5%", values={"responses_under_20_chars": 0.1}, at=later).made
 
-    assert over == ("injection-shield: support says it already",)
+    assert [each.partition(":")[0] for each in over] == ["injection-shield"]
     assert (floor.key, floor.version) == ("reply-floor", floor.base_version)
     assert world.get(f"/{floor.public_id}")["diff"] == []
 
