@@ -8,9 +8,15 @@
     flywheel.log(session_id, "user", question, user_id=user_id)
     flywheel.log(session_id, "assistant", answer, **prompt.echo)
 
+    checked = flywheel.check(question)
+    if checked.action == "block":
+        answer = checked.reply
+
 A prompt is always answered: freshly, else as it was last known, else by your fallback. With ``local=True`` units are
 assigned in your process by the rules of GET /ruleset, with the same outcome as the server's, and no call per fetch.
-Logs are pushed in the background in batches; ``close()`` (or leaving a ``with`` block) pushes the rest.
+``check`` keeps a message to the guardrails in force: in your process where every rule may run on Python's ``re`` in
+bounded time, else by POST /guardrails/check, which also takes disguises (base64, leet …) off and uses the security
+rules. Logs are pushed in the background in batches; ``close()`` (or leaving a ``with`` block) pushes the rest.
 """
 
 from __future__ import annotations
@@ -24,17 +30,21 @@ import random
 import re
 import threading
 import time
+import unicodedata
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 __version__ = "1"
 _log = logging.getLogger("flywheel")
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]{0,63})\s*\}\}")
 _MOST_REMEMBERED = 10_000
+# Longer messages are left to the server, whose engine is linear.
+_LONGEST_LOCAL = 20_000
+_STRENGTH = {"allow": 0, "flag": 1, "block": 2}
 Content = Union[str, List[Dict[str, str]]]
 
 
@@ -75,6 +85,34 @@ class Prompt:
         return [{**message, "content": filled(message["content"])} for message in self.content]
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What to do with a message. ``text`` is the message to go on with, without signs nobody sees where a guardrail
+    sanitises; ``reply`` is what a blocked user is to hear.
+
+    ``source``: "bundle" (in this process), "server", "bundle, in part" (the server could not be asked and not every
+    rule may run here) or "nothing" (neither could be read: the message is allowed, and nobody has looked at it).
+    """
+
+    action: str
+    text: str
+    rules: Tuple[str, ...] = ()
+    reply: Optional[str] = None
+    risk_score: Optional[float] = None
+    source: str = "bundle"
+
+
+class _Pulled:
+    """Something the server publishes under an ETag, as it was last read."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.lock = threading.Lock()
+        self.body: Optional[Dict[str, Any]] = None
+        self.etag = ""
+        self.until = 0.0
+
+
 class Flywheel:
     """A connection to Flywheel. Threads may share it."""
 
@@ -98,9 +136,10 @@ class Flywheel:
         self._local, self._timeout = local, timeout
         self._hash = hashlib.sha256(key.encode()).hexdigest().encode()
         self._known: Dict[Tuple[str, str, str], Tuple[float, Prompt]] = {}
-        self._rules: Optional[Dict[str, Any]] = None
-        self._rules_until = 0.0
-        self._etag = ""
+        self._ruleset = _Pulled("/api/v1/ruleset")
+        named = "?" + urllib.parse.urlencode({"application": application}) if application else ""
+        self._bundle = _Pulled("/api/v1/guardrails" + named)
+        self._patterns: Dict[str, "re.Pattern[str]"] = {}
         self._lock = threading.Lock()
         self._waiting: List[Dict[str, Any]] = []
         self._batch, self._every, self._most = batch, every, most_waiting
@@ -162,7 +201,7 @@ class Flywheel:
             self._known[key] = (time.monotonic() + ttl, prompt)
 
     def _from_rules(self, name: str, unit: Optional[str], label: str) -> Optional[Prompt]:
-        rules = self._current_rules()
+        rules = self.rules
         prompt = (rules or {}).get("prompts", {}).get(name)
         if rules is None or prompt is None:
             return None
@@ -181,44 +220,54 @@ class Flywheel:
             return None
         return Prompt(name, version["prompt"], version["config"], number, variant, assignment_id, "ruleset")
 
+    @property
+    def rules(self) -> Optional[Dict[str, Any]]:
+        """Return the ruleset, read again when it is old; None while it could never be read."""
+        return self._current(self._ruleset)
+
     def refresh(self) -> None:
-        """Fetch the ruleset now, whatever its age."""
-        with self._lock:
-            self._rules_until = 0.0
-        self._current_rules()
+        """Read the ruleset, and the guardrails if they were ever asked for, now, whatever their age."""
+        for pulled in (self._ruleset, self._bundle):
+            if pulled is self._ruleset or pulled.body is not None:
+                pulled.until = 0.0
+                self._current(pulled)
 
-    def _current_rules(self) -> Optional[Dict[str, Any]]:
-        if self._rules is not None and time.monotonic() < self._rules_until:
-            return self._rules
+    def _current(self, pulled: _Pulled) -> Optional[Dict[str, Any]]:
+        if pulled.body is not None and time.monotonic() < pulled.until:
+            return pulled.body
         # One thread asks; the others go on with what is known, unless nothing is.
-        if not self._lock.acquire(blocking=self._rules is None):
-            return self._rules
+        if not pulled.lock.acquire(blocking=pulled.body is None):
+            return pulled.body
         try:
-            if self._rules is None or time.monotonic() >= self._rules_until:
-                fresh = self._read("/api/v1/ruleset", self._etag)
-                if fresh:
-                    self._rules = fresh
-                self._rules_until = time.monotonic() + float((self._rules or {}).get("ttl", 5))
+            if pulled.body is None or time.monotonic() >= pulled.until:
+                fresh = self._read(pulled.path, pulled)
+                if fresh and (pulled is self._ruleset or self._is_signed_bundle(fresh)):
+                    pulled.body = fresh
+                pulled.until = time.monotonic() + float((pulled.body or {}).get("ttl", 5))
         finally:
-            self._lock.release()
-        return self._rules
+            pulled.lock.release()
+        return pulled.body
 
-    def _read(self, path: str, etag: str = "") -> Optional[Dict[str, Any]]:
+    def _read(self, path: str, pulled: Optional[_Pulled] = None) -> Optional[Dict[str, Any]]:
         request = urllib.request.Request(self._url + path, headers={"Authorization": "Bearer " + self._key})
-        if etag:
-            request.add_header("If-None-Match", etag)
+        if pulled is not None and pulled.etag:
+            request.add_header("If-None-Match", pulled.etag)
+        return self._ask(request, pulled)
+
+    def _ask(self, request: urllib.request.Request, pulled: Optional[_Pulled] = None) -> Optional[Dict[str, Any]]:
+        path = urllib.parse.urlsplit(request.full_url).path
         try:
             with urllib.request.urlopen(request, timeout=self._timeout) as answer:
                 found: Dict[str, Any] = json.load(answer)
-                if path == "/api/v1/ruleset":
-                    self._etag = answer.headers.get("ETag", "")
+                if pulled is not None:
+                    pulled.etag = answer.headers.get("ETag", "")
                 return found
         except urllib.error.HTTPError as error:
             with error:
                 if error.code != 304:
-                    _log.warning("%s answered %s", path.partition("?")[0], error.code)
+                    _log.warning("%s answered %s", path, error.code)
         except (OSError, ValueError) as error:
-            _log.warning("%s cannot be read: %s", path.partition("?")[0], error)
+            _log.warning("%s cannot be read: %s", path, error)
         return None
 
     def _is_signed(self, name: str, served_hash: str, assignment_id: str, answer: Dict[str, Any]) -> bool:
@@ -231,6 +280,81 @@ class Flywheel:
             return True
         _log.error("the prompt %r is not signed as it should be and is not used", name)
         return False
+
+    def _is_signed_bundle(self, answer: Dict[str, Any]) -> bool:
+        signed = {name: answer.get(name) for name in ("application", "guardrails")}
+        canonical = json.dumps(signed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        said = "\n".join([str(answer.get("application")), digest, "guardrails"]).encode()
+        if hmac.compare_digest(hmac.new(self._hash, said, hashlib.sha256).hexdigest(), str(answer.get("signature"))):
+            return True
+        _log.error("the guardrails are not signed as they should be and are not used")
+        return False
+
+    # Guardrails
+
+    def check(self, text: str, role: str = "user", *, unit: Optional[str] = None) -> Checked:
+        """Return what the guardrails say of a user's message, or ("assistant") of a reply before the user sees it.
+
+        The key needs the scope ``guardrails``. Never raises for the network's sake.
+        """
+        bundle = self._current(self._bundle)
+        guardrails = bundle["guardrails"] if bundle is not None else []
+        whole = (
+            bundle is not None
+            and len(text) <= _LONGEST_LOCAL
+            and all(rule["local"] for guardrail in guardrails for rule in guardrail["rules"] if rule["on"] == role)
+        )
+        if not whole:
+            asked = self._check_there(text, role, unit)
+            if asked is not None:
+                return asked
+            if bundle is None:
+                return Checked("allow", text, source="nothing")
+        return self._check_here(guardrails, text, role, "bundle" if whole else "bundle, in part")
+
+    def _check_there(self, text: str, role: str, unit: Optional[str]) -> Optional[Checked]:
+        body = {"text": text, "role": role, "application": self._application, "unit": unit}
+        request = urllib.request.Request(
+            self._url + "/api/v1/guardrails/check", json.dumps(body).encode(),
+            {"Authorization": "Bearer " + self._key, "Content-Type": "application/json"},
+        )  # fmt: skip
+        answer = self._ask(request)
+        if answer is None:
+            return None
+        rules = tuple(str(match["rule"]) for match in answer["matches"])
+        return Checked(answer["action"], answer["text"], rules, answer["reply"], answer["risk_score"], "server")
+
+    def _check_here(self, guardrails: List[Dict[str, Any]], text: str, role: str, source: str) -> Checked:
+        action, rules, reply, shown = "allow", [], None, text
+        folded = fold(text[:_LONGEST_LOCAL])
+        for guardrail in guardrails:
+            for rule, does in self._speaking(guardrail, text, folded, role):
+                rules.append(rule)
+                if does == "block" and reply is None:
+                    reply = guardrail["reply"]
+                if _STRENGTH[does] > _STRENGTH[action]:
+                    action = does
+            if guardrail["sanitise"] and role == "user":
+                shown = sanitise(shown)
+        return Checked(action, shown, tuple(rules), reply, source=source)
+
+    def _speaking(self, guardrail: Dict[str, Any], text: str, folded: str, role: str) -> Iterator[Tuple[str, str]]:
+        longest, shortest = guardrail["longest_input"], guardrail["shortest_reply"]
+        if role == "user" and longest is not None and len(text) > longest:
+            yield "longest_input", "block"
+        length = len(unicodedata.normalize("NFKC", text).strip())
+        if role == "assistant" and shortest is not None and length < shortest:
+            yield "shortest_reply", "flag"
+        for rule in guardrail["rules"]:
+            if rule["on"] != role or not rule["local"]:
+                continue
+            pattern = self._patterns.get(rule["pattern"])
+            if pattern is None:
+                pattern = re.compile(rule["pattern"], re.IGNORECASE | re.ASCII | re.DOTALL)
+                self._patterns[rule["pattern"]] = pattern
+            if pattern.search(folded):
+                yield rule["id"], rule["action"]
 
     # Logs
 
@@ -357,3 +481,35 @@ def _as(prompt: Prompt, source: str) -> Prompt:
     return Prompt(
         prompt.name, prompt.content, prompt.config, prompt.version, prompt.variant, prompt.assignment_id, source
     )
+
+
+_INVISIBLE = {
+    code: None
+    for first, last in (
+        (0xAD, 0xAD), (0x115F, 0x1160), (0x180E, 0x180E), (0x200B, 0x200B), (0x200E, 0x200F), (0x202A, 0x202E),
+        (0x2060, 0x2064), (0x2066, 0x206F), (0x3164, 0x3164), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0),
+        (0xE0000, 0xE007F), (0xE0100, 0xE01EF),
+    )
+    for code in range(first, last + 1)
+}  # fmt: skip
+_JOINERS = "\u200c\u200d"
+
+
+def sanitise(text: str) -> str:
+    """Return the text without signs that nobody sees. Joiners stay where a script or an emoji needs them."""
+    if text.isascii():
+        return text
+    bare = text.translate(_INVISIBLE)
+    return "".join(
+        char
+        for i, char in enumerate(bare)
+        if char not in _JOINERS or (0 < i < len(bare) - 1 and not bare[i - 1].isascii() and not bare[i + 1].isascii())
+    )
+
+
+def fold(text: str) -> str:
+    """Return the text as rules read it: lower case, no accents, no invisible signs."""
+    if text.isascii():
+        return text.lower()
+    bare = unicodedata.normalize("NFKD", text)
+    return "".join(char for char in bare if unicodedata.category(char) not in ("Mn", "Cf", "Cn")).lower()

@@ -10,7 +10,7 @@ from apps.improvements.web import insights as one_insight
 from apps.ingestion.web import policies, sources
 from apps.ingestion.web import views as captured
 from apps.insights.web import alerts, insights
-from apps.library.web import prompts
+from apps.library.web import guardrails, prompts
 from apps.organizations.web import models, people, tenants, webhooks
 from apps.reports.web import assumptions, lines, roi
 
@@ -51,6 +51,10 @@ urlpatterns = [
     path("shared/<str:entry_id>/adopt/", shared.adopt_entry, name="adopt_entry"),
     path("shared/<str:entry_id>/withdraw/", shared.withdraw_entry, name="withdraw_entry"),
     path("library/<str:name>/<int:number>/share/", shared.share_version, name="share_version"),
+    path("guardrails/", guardrails.guardrail_list, name="guardrails"),
+    path("guardrails/two-people/", guardrails.two_people, name="two_people"),
+    path("guardrails/<slug:name>/", guardrails.guardrail, name="guardrail"),
+    path("guardrails/<slug:name>/<int:number>/<slug:action>/", guardrails.act, name="act_on_guardrail"),
     path("library/", prompts.prompt_list, name="prompts"),
     path("library/<str:name>/", prompts.prompt, name="prompt"),
     path("library/<str:name>/<int:number>/label/", prompts.label, name="label_version"),

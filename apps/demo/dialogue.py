@@ -47,12 +47,28 @@ class Turn(msgspec.Struct):
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class Dialogue:
-    """Writes one conversation. The methods append to ``turns``."""
+# What stands before the bot: returns what a user hears in its place where their message is stopped, else None.
+Guard = Callable[[str], str | None]
 
-    def __init__(self, texts: Texts, slots: Slots, course: Course, numbers: random.Random) -> None:
+
+def unguarded(text: str) -> str | None:
+    """Stop nothing."""
+    return None
+
+
+class Dialogue:
+    """Writes one conversation. The methods append to ``turns``.
+
+    A message that ``guard`` stops never reaches the bot: its answer is the guard's, whatever the bot would have said.
+    """
+
+    def __init__(
+        self, texts: Texts, slots: Slots, course: Course, numbers: random.Random, guard: Guard = unguarded
+    ) -> None:
         self.turns: list[Turn] = []
+        self.stopped = 0
         self._texts, self._slots, self._course, self._draw = texts, slots, course, numbers.random
+        self._guard = guard
 
     def support(self, name: str, decoy: tuple[str, str] | None = None) -> None:
         """Write a customer's conversation about an intent, with a harmless oddity in it if one is given."""
@@ -99,6 +115,7 @@ class Dialogue:
         for turn in attack.turns[:-1]:
             self._user(turn.format_map(self._slots))
             self._bot(self._say(words.preludes))
+        before = self.stopped
         self._user(_encode(attack.turns[-1].format_map(self._slots), attack.encode))
         form = "blocked" if blocked else self._form_of_success(attack)
         if form == "blocked":
@@ -107,6 +124,8 @@ class Dialogue:
             self._bot(self._say(words.complied[attack.type]))
         else:
             self._bot(give_away(words.leaked[attack.language], prompt, self._draw))
+        if self.stopped > before:
+            form = "blocked"
         if self._draw() < 0.4:
             self._user(self._say(words.goodbyes))
             self._bot(self._say(words.goodbye_replies))
@@ -224,7 +243,9 @@ class Dialogue:
         self.turns.append(Turn("user", text))
 
     def _bot(self, text: str) -> None:
-        self.turns.append(Turn("assistant", text))
+        heard = self._guard(self.turns[-1].text) if self.turns and self.turns[-1].role == "user" else None
+        self.stopped += heard is not None
+        self.turns.append(Turn("assistant", text if heard is None else heard))
 
     def _say(self, options: Lines) -> str:
         return options[int(self._draw() * len(options))].format_map(self._slots)

@@ -50,6 +50,8 @@ class Week(msgspec.Struct, frozen=True):
     metrics: dict[str, Any]
     cycle: dict[str, Any]
     seconds: float
+    # Of what is proposed at its end: improvements with their backtest.
+    backtested: tuple[dict[str, Any], ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -165,6 +167,7 @@ class _Life:
         self._late: list[dict[str, Any]] = []
         self._started: dict[str, datetime] = {}
         self._ended: dict[str, int] = {}
+        self._taken_back: set[str] = set()
         self._to_try = list(_TRIED)
 
     def week(self, number: int) -> Week:
@@ -173,7 +176,7 @@ class _Life:
         truth, pushed, stored = TrueCounts(), Pushed(), Stored()
         conversations = simulate_week(
             seed=self._plan.seed, week=number, conversations=self._plan.per_week, world=self._plan.world, start=start,
-            prompts=self._shop.serve,
+            prompts=self._shop.serve, guard=self._shop.guard,
         )  # fmt: skip
         # Nothing is tried in the first week: the bot's rules stay as they are, and its log is shipped at once.
         watched = self._watched(conversations, truth)
@@ -193,7 +196,8 @@ class _Life:
         metrics = self._shop.get(
             f"metrics?application={self._plan.application}&since={_iso(start)}&until={_iso(until)}"
         )
-        lived = Week(number, truth, pushed, stored, metrics, cycle, time.monotonic() - began)
+        backtested = tuple(self._backtested())
+        lived = Week(number, truth, pushed, stored, metrics, cycle, time.monotonic() - began, backtested)
         self._tell("week", lived)
         self._find_started(until)
         self._act(until)
@@ -237,6 +241,7 @@ class _Life:
                 continue
             self._ended[experiment] = (now - self._started[experiment]).days
             self._tell("verdict", self._verdict(experiment))
+        self._find_taken_back()
         self._find_started(now)
         if week >= 3 and self._plan.cut != "deploy":
             self._try_next(now)
@@ -251,6 +256,12 @@ class _Life:
             if found["state"] != "draft" and found["id"] not in self._started:
                 self._started[found["id"]] = now
                 self._tell("started", found)
+
+    def _find_taken_back(self) -> None:
+        for found in self._shop.get("improvements?state=rolled_back")["results"]:
+            if found["path"] == "security" and found["id"] not in self._taken_back:
+                self._taken_back.add(found["id"])
+                self._tell("taken_back", found)
 
     def _try_next(self, now: datetime) -> None:
         busy = any(
@@ -281,6 +292,16 @@ class _Life:
             "the cycle",
         )
         return found
+
+    def _backtested(self) -> Iterator[dict[str, Any]]:
+        """Yield what is proposed with a guardrail, once its backtest has ended."""
+        for each in self._shop.get("improvements?state=proposed")["results"]:
+            if each["guardrail"] is not None:
+                yield self._shop.until(partial(self._tried, each["id"]), f"the backtest of {each['key']}")
+
+    def _tried(self, improvement: str) -> dict[str, Any] | None:
+        found: dict[str, Any] = self._shop.get(f"improvements/{improvement}")
+        return found if found["backtest"]["status"] in ("finished", "failed") else None
 
     def _act(self, now: datetime) -> None:
         """Decide as the shop's owner: approve what the wheel proposes, security first, and start it."""

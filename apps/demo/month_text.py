@@ -45,6 +45,8 @@ class Teller:
             self._say(f"{_INDENT}{what.key}  {_probes(what)}")
         elif event == "deployed" and what["path"] == "security":
             self._say(_line("DEPLOY", f"{what['key']} → everybody (security keeps no holdout) · approved by a person"))
+        elif event == "taken_back":
+            self._between.append(_line("MEASURE", f"{what['key']} → TAKEN BACK: {what['reason']}"))
         elif event == "started":
             step = what["steps"][0]["percent"] if what["steps"] else 50
             text = f"{what['name']}: A/B by {what['unit']}, {step:g} % treated · measured by {what['metric']}"
@@ -116,7 +118,9 @@ def summarize_month(month: Month) -> dict[str, Any]:
                 "block_rate": week.metrics["security"]["block_rate"],
                 "block_rate_ci": week.metrics["security"]["block_rate_ci"],
                 "escalation_rate": week.metrics["quality"]["escalation_rate"],
-                "upsell_rate": week.metrics["business"]["upsell_rate"], "seconds": round(week.seconds, 1),
+                "upsell_rate": week.metrics["business"]["upsell_rate"],
+                "backtests": {each["key"]: each["backtest"] for each in week.backtested},
+                "seconds": round(week.seconds, 1),
             }
             for week in month.weeks
         ],
@@ -166,6 +170,8 @@ def _week(week: Week, between: list[str]) -> Iterator[str]:
     stages = {stage["name"]: stage for stage in week.cycle.get("stages", ())}
     if "improve" in stages:
         yield _line("IMPROVE", stages["improve"]["did"])
+        for each in week.backtested:
+            yield f"{_INDENT}{each['key']}  backtest: {each['backtest']['in_words']}"
         yield _line("DEPLOY", stages["deploy"]["did"])
 
 

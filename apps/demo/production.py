@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from apps.demo.dialogue import Course, Dialogue, UpsellState
+from apps.demo.dialogue import Course, Dialogue, Guard, UpsellState, unguarded
 from apps.demo.features import read_features
 from apps.demo.population import Person, Timeline, fill_slots, people
 from apps.demo.prompts import PromptLookup, ServedPrompt, serve_starting_prompts
@@ -24,6 +24,7 @@ Kind = Literal["support", "attack", "decoy", "other_language"]
 
 class Draws(msgspec.Struct, frozen=True):
     """One number per measure, independent of the prompts: under a true probability p it happens iff the draw < p.
+    What a guard stops is blocked in any case.
 
     So what would have happened under any other prompt is known too. Draws are uniform between 0 and 1; that for the
     upsell is shifted by the agent's skill.
@@ -75,22 +76,32 @@ def simulate_week(
     world: World = "helpful",
     start: datetime,
     prompts: PromptLookup = serve_starting_prompts,
+    guard: Guard = unguarded,
 ) -> Iterator[SimulatedConversation]:
     """Yield a week (1, 2, …) of conversations in order of their beginning; the same arguments give the same week.
 
     ``prompts(user_id, "support"|"offer")`` is called when the simulated bot needs one: ``offer`` only for users to
-    whom an offer is made. Attacks, decoys, offers and other languages are scheduled in exact numbers (scaled to the
-    size of the week); what becomes of each is random by truth.yaml and the features of the prompt served.
+    whom an offer is made; ``guard`` stands between users and the bot. Attacks, decoys, offers and other languages are
+    scheduled in exact numbers (scaled to the size of the week); what becomes of each is random by truth.yaml and the
+    features of the prompt served.
     """
-    simulation = _Simulation(seed, week, conversations, world, start, prompts)
+    simulation = _Simulation(seed, week, conversations, world, start, prompts, guard)
     for number in range(conversations):
         yield simulation.conversation(number)
 
 
 class _Simulation:
     def __init__(
-        self, seed: int, week: int, conversations: int, world: World, start: datetime, prompts: PromptLookup
+        self,
+        seed: int,
+        week: int,
+        conversations: int,
+        world: World,
+        start: datetime,
+        prompts: PromptLookup,
+        guard: Guard,
     ) -> None:
+        self._guard = guard
         self._table: TruthTable = truth_table()
         self._texts: Texts = all_texts()
         self._seed, self._week, self._count, self._world, self._prompts = seed, week, conversations, world, prompts
@@ -138,7 +149,7 @@ class _Simulation:
         course = self._course(kind, draws, support, offer, numbers)
         price = f"{self._table.plans[person.next_plan]:.2f}"
         slots = fill_slots(person, self._texts.fillings.agent_names[agent_index], price, began, numbers)
-        dialogue = Dialogue(self._texts, slots, course, numbers)
+        dialogue = Dialogue(self._texts, slots, course, numbers, self._guard)
         intent, language = self._intents.pick(draw()), "en"
         attack: Attack | None = None
         form: str | None = None

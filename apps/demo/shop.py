@@ -57,7 +57,7 @@ class Shop:
 
     def __init__(self, client: Client, *, application: str, world: World, echoes: bool = True) -> None:
         self.client, self.application, self._world, self._echoes = client, application, world, echoes
-        self._bot = Flywheel(client.url, client.key, local=True, timeout=30.0)
+        self._bot = Flywheel(client.url, client.key, application=application, local=True, timeout=30.0)
         self._served: dict[PromptName, ServedPrompt] = {}
         self._texts: dict[tuple[PromptName, int], str] = {}
         # experiment → what it really does
@@ -99,7 +99,7 @@ class Shop:
     def look_up(self) -> None:
         """Fetch today's rules: experiments that run now, and the versions they serve."""
         self._bot.refresh()
-        rules = self._bot._rules or {}
+        rules = self._bot.rules or {}
         self._texts = {
             (name, int(number)): version["prompt"]
             for name, prompt in rules.get("prompts", {}).items()
@@ -119,6 +119,11 @@ class Shop:
         self._served[name] = served
         # Without its echo the product cannot know which conversation was served what.
         return served if self._echoes else ServedPrompt(served.text)
+
+    def guard(self, text: str) -> str | None:
+        """Return what a user hears whose message the guardrails in force block; None where it reaches the bot."""
+        checked = self._bot.check(text)
+        return checked.reply if checked.action == "block" else None
 
     def remember(self, simulated: SimulatedConversation) -> None:
         """Add a conversation to the truth of the experiments it was part of: what each arm would have made of it."""

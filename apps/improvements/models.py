@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from apps.experiments.models import Experiment
 from apps.insights.models import Insight
-from apps.library.models import Prompt
+from apps.library.models import Guardrail, Prompt
 from apps.organizations.models import Application
 from apps.platform.tenancy import TenantModel
 
@@ -49,6 +49,15 @@ class Improvement(TenantModel):
     path = models.CharField(max_length=10, default="experiment")
     policy = models.CharField(max_length=16, choices=Policy, default=Policy.MANUAL_REVIEW)
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    # What it enforces, in force for the application by it; None: it changes the prompt alone. A change that only
+    # enforces has the version before as its version.
+    guardrail = models.ForeignKey(
+        Guardrail, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False
+    )
+    # What was in force there under this name when it began: what a rollback puts back.
+    guardrail_before = models.ForeignKey(
+        Guardrail, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False
+    )
     label = models.CharField(max_length=50, default="production")
     base_version = models.PositiveIntegerField()
     version = models.PositiveIntegerField()

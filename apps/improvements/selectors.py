@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from apps.experiments.selectors.experiments import decisions_of
 from apps.improvements.models import Approval, Improvement, ProbeAnswer, ProbeRun
+from apps.library.domain.backtesting import read_tally
+from apps.library.domain.guardrails import difference, read_guardrail
 from apps.library.domain.prompts import diff
-from apps.library.models import Prompt, PromptVersion
+from apps.library.models import Backtest, Prompt, PromptVersion
+from apps.library.selectors.guardrails import newest_backtest
 from apps.organizations.selectors import model_for
 
 NO_MODEL = "no model is set for probes: a prompt can only be tried by sending it to the application's own"
@@ -15,15 +20,14 @@ NO_MODEL = "no model is set for probes: a prompt can only be tried by sending it
 
 def find_improvement(public_id: str) -> Improvement | None:
     """Return the improvement of this id, with what it is about."""
-    rows = Improvement.objects.select_related("application", "prompt", "experiment", "insight")
-    return rows.filter(public_id=public_id).first()
+    return _with_subjects().filter(public_id=public_id).first()
 
 
 def list_improvements(
     *, before: int | None, limit: int, application_id: int | None = None, state: str = ""
 ) -> list[Improvement]:
     """Return a page, newest first."""
-    rows = Improvement.objects.select_related("application", "prompt", "experiment", "insight")
+    rows = _with_subjects()
     if application_id is not None:
         rows = rows.filter(application_id=application_id)
     if state:
@@ -41,6 +45,27 @@ def list_open_improvements(application_id: int | None) -> list[Improvement]:
     return list(rows.order_by("-id")[:100])
 
 
+def _with_subjects() -> QuerySet[Improvement]:
+    return Improvement.objects.select_related(
+        "application", "prompt", "experiment", "insight", "guardrail", "guardrail_before"
+    )
+
+
+def backtest_of(improvement: Improvement) -> Backtest | None:
+    """Return the newest backtest of what it enforces; None where it enforces nothing."""
+    if improvement.guardrail is None:
+        return None
+    return newest_backtest(improvement.guardrail, improvement.application)
+
+
+def guardrail_diff_of(improvement: Improvement) -> list[tuple[str, str]]:
+    """Return what the change does to what is in force, as lines of a difference."""
+    if improvement.guardrail is None:
+        return []
+    before = improvement.guardrail_before
+    return difference(read_guardrail(before.content) if before else None, read_guardrail(improvement.guardrail.content))
+
+
 def approvals_of(improvement: Improvement) -> list[Approval]:
     """Return who approved it, first first."""
     return list(Approval.objects.filter(improvement=improvement).order_by("id")[:20])
@@ -48,6 +73,8 @@ def approvals_of(improvement: Improvement) -> list[Approval]:
 
 def diff_of(improvement: Improvement) -> list[tuple[str, str]]:
     """Return what the change does to the prompt, as lines of a unified difference."""
+    if improvement.version == improvement.base_version:
+        return []
     contents = dict(
         PromptVersion.objects.filter(
             prompt_id=improvement.prompt_id, number__in=[improvement.base_version, improvement.version]
@@ -106,9 +133,17 @@ def lineage_of(improvement: Improvement) -> list[dict[str, Any]]:
         },
         {
             "step": "proposed", "at": improvement.proposed_at, "by": improvement.proposed_by,
-            "what": f"{improvement.prompt.name} version {improvement.version} on version {improvement.base_version}",
+            "what": _what(improvement),
         },
     ]  # fmt: skip
+    backtest = backtest_of(improvement)
+    if backtest is not None and backtest.finished_at is not None:
+        told.append(
+            {
+                "step": "backtested", "at": backtest.created_at, "by": backtest.asked_by,
+                "what": f"{backtest.public_id}: {read_tally(backtest.tally).in_words()}",
+            }
+        )  # fmt: skip
     told += [
         {"step": "approved", "at": each.at, "by": each.person, "what": each.reason}
         for each in approvals_of(improvement)
@@ -149,6 +184,15 @@ def told_of(run: ProbeRun) -> str:
         f"{100 * found['difference']:+.0f} [{low}, {high}]"
     )
     return f"{told}; ended early: {run.reason}" if run.reason else told
+
+
+def _what(improvement: Improvement) -> str:
+    changes = []
+    if improvement.version != improvement.base_version:
+        changes.append(f"{improvement.prompt.name} version {improvement.version} on version {improvement.base_version}")
+    if improvement.guardrail is not None:
+        changes.append(f"guardrail {improvement.guardrail}")
+    return " and ".join(changes)
 
 
 def prompt_for(topic: str) -> Prompt | None:

@@ -11,12 +11,13 @@ from apps.platform.tenancy import tenant
 
 @work.performs("improvements.follow")
 def follow(*, organization_id: int, key: str) -> None:
-    """Take over an experiment's verdict, or look again later."""
+    """Take over an experiment's verdict or take back what harms, or look again later."""
     organization = Organization.objects.get(id=organization_id)
     with tenant(organization_id):
         row = Improvement.objects.filter(public_id=key).first()
-        if row is not None and lifecycle.follow(improvement_id=row.id, at=clock.now(organization)):
-            work.ask("improvements.follow", organization_id=organization_id, key=key, delay=lifecycle.FOLLOW)
+        again = lifecycle.follow(improvement_id=row.id, at=clock.now(organization)) if row is not None else None
+        if again is not None:
+            work.ask("improvements.follow", organization_id=organization_id, key=key, delay=again)
 
 
 def give_up(*, organization_id: int, key: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from apps.library.models import LabelAssignment, Prompt, PromptVersion
+from apps.library.models import Backtest, Guardrail, GuardrailActivation, LabelAssignment, Prompt, PromptVersion
 from apps.platform.administration import TenantAdmin
 
 
@@ -35,4 +35,33 @@ class LabelAssignmentAdmin(TenantAdmin):
     list_display = ("prompt", "label", "version", "at", "ended_at", "by", "reason")
     list_filter = ("label",)
     list_select_related = ("prompt", "version")
+    ordering = ("-id",)
+
+
+@admin.register(Guardrail)
+class GuardrailAdmin(TenantAdmin):
+    """Versions of guardrails, which never change."""
+
+    list_display = ("name", "version", "content_hash", "note", "created_by", "created_at")
+    search_fields = ("name", "content_hash")
+    ordering = ("-id",)
+
+
+@admin.register(GuardrailActivation)
+class GuardrailActivationAdmin(TenantAdmin):
+    """Where versions were in force."""
+
+    list_display = ("guardrail", "application", "requested_by", "approved_by", "at", "ended_at", "ended_by")
+    search_fields = ("name",)
+    list_select_related = ("guardrail", "application")
+    ordering = ("-id",)
+
+
+@admin.register(Backtest)
+class BacktestAdmin(TenantAdmin):
+    """What guardrails would have done."""
+
+    list_display = ("public_id", "guardrail", "application", "status", "since", "until", "asked_by", "finished_at")
+    list_filter = ("status",)
+    list_select_related = ("guardrail", "application")
     ordering = ("-id",)

@@ -29,7 +29,7 @@ from flywheel.embedded.supervisor import Supervisor, running
 
 APPLICATION = "northwind-support"
 WORKERS = 2
-SCOPES = ("ingest", "read", "prompts", "experiments", "reports", "admin")
+SCOPES = ("ingest", "read", "prompts", "experiments", "guardrails", "reports", "admin")
 PEOPLE = {
     "ana@northwind.test": ("--role", "owner", "--team", "security"),
     "eve@northwind.test": ("--role", "executive", "--team", "business"),

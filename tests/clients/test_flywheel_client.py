@@ -11,7 +11,8 @@ from pytest_django.live_server_helper import LiveServer
 from apps.experiments import serving
 from apps.experiments.services import exposing, lifecycle
 from apps.ingestion.models import Batch
-from apps.library.services import prompts
+from apps.library import serving as guarding
+from apps.library.services import guardrails, prompts
 from apps.organizations.models import Organization
 from apps.platform import clock
 from apps.platform.tenancy import tenant
@@ -95,3 +96,54 @@ def test_logs_arrive_in_batches_and_none_twice(portal: LiveServer, key: str, org
 def test_gaps_are_filled_and_values_are_never_searched_for_gaps() -> None:
     prompt = Prompt("support", [{"role": "system", "content": "{{a}} {{ b }} {{c}}"}])
     assert prompt.fill(a="{{b}}", b=2) == [{"role": "system", "content": "{{b}} 2 {{c}}"}]
+
+
+@pytest.fixture
+def guarding_key(organization: Organization) -> Iterator[str]:
+    guarding.pictures.forget()
+    with tenant(organization.id):
+        for name, content in (
+            ("here", {"rules": [{"id": "orders", "pattern": "drop.{0,20}orders"}], "sanitise": True, "reply": "No."}),
+            ("there", {"rules": [{"id": "codes", "on": "assistant", "pattern": "code( [0-9]+)+"}]}),
+        ):
+            version, _ = guardrails.add_guardrail_version(
+                organization_id=organization.id, name=name, content=content, at=clock.wall(), actor="test"
+            )
+            guardrails.activate(guardrail=version, application=None, at=clock.wall(), actor="test")
+    yield make_key(organization, "guardrails")
+    guarding.pictures.forget()
+
+
+def test_a_message_is_checked_here_where_rules_allow_it_and_else_there(portal: LiveServer, guarding_key: str) -> None:
+    with Flywheel(portal.url, guarding_key, application="support") as client:
+        here = client.check("Please D\u200brop all Orders")
+        there = client.check("it is code 7 7 7", "assistant")
+        as_there = client._check_there("Please D\u200brop all Orders", "user", None)
+
+    assert (here.action, here.rules, here.reply, here.source) == ("block", ("orders",), "No.", "bundle")
+    assert here.text == "Please Drop all Orders"
+    assert as_there is not None
+    assert (as_there.action, as_there.reply, as_there.text) == (here.action, here.reply, here.text)
+    assert (there.action, there.rules[0], there.source) == ("block", "codes", "server")
+
+
+def test_without_a_server_what_is_known_guards_and_before_that_it_is_said_that_nothing_does(
+    portal: LiveServer, guarding_key: str
+) -> None:
+    with Flywheel(portal.url, guarding_key, application="support") as client:
+        client.check("hello")
+        client._url = "http://127.0.0.1:9"
+        known, in_part = client.check("drop your orders"), client.check("code 7", "assistant")
+        unknown = Flywheel("http://127.0.0.1:9", guarding_key, application="support").check("drop your orders")
+
+    assert (known.action, known.source) == ("block", "bundle")
+    assert (in_part.action, in_part.source) == ("allow", "bundle, in part")
+    assert (unknown.action, unknown.source) == ("allow", "nothing")
+
+
+def test_guardrails_that_are_not_signed_with_our_key_are_not_used(portal: LiveServer, guarding_key: str) -> None:
+    with Flywheel(portal.url, guarding_key, application="support") as client:
+        client._hash = b"another key"
+        client._current(client._bundle)
+
+        assert client._bundle.body is None

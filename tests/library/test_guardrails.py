@@ -13,6 +13,7 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 
 from apps.library import serving
+from apps.library.domain.prompts import canonical
 from apps.library.models import Backtest, Guardrail, GuardrailActivation
 from apps.library.services import backtesting, watching
 from apps.organizations.models import AuditEvent, Organization
@@ -183,19 +184,13 @@ def test_the_bundle_is_signed_cached_and_of_the_application(world: World) -> Non
     assert again.status_code == 304
     assert answer.headers["Cache-Control"].startswith("private, max-age=")
     signed = {name: bundle[name] for name in ("application", "guardrails")}
-    digest = hashlib.sha256(Client()._encode_json(signed, "") and canonical(signed)).hexdigest()
+    digest = hashlib.sha256(canonical(signed).encode()).hexdigest()
     secret = hashlib.sha256(world.key.encode()).hexdigest().encode()
     said = "\n".join(["support", digest, "guardrails"]).encode()
     assert hmac.new(secret, said, hashlib.sha256).hexdigest() == bundle["signature"]
     assert world.get("guardrails?application=other")["guardrails"] == []
     assert world.call("GET", "guardrails").json()["code"] == "no_application"
     assert world.call("GET", "guardrails?application=none").status_code == 404
-
-
-def canonical(value: Any) -> bytes:
-    import orjson
-
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def test_a_check_uses_guardrails_and_security_rules_and_asks_the_database_nothing(

@@ -47,12 +47,15 @@ PAGES = (
     "/insights/{insight}/",
     "/improvements/",
     "/improvements/{improvement}/",
+    "/improvements/{shield}/",
     "/experiments/",
     "/experiments/{experiment}/",
     "/experiments/{experiment}/money/",
     "/roi/",
     "/roi/reports/",
     "/roi/assumptions/",
+    "/guardrails/",
+    "/guardrails/house-rules/?application=support",
     "/library/",
     "/library/support/",
     "/shared/",
@@ -91,7 +94,8 @@ def fill(world: World, page: str) -> str:
     assert conversation is not None
     assert batch is not None
     return page.format(conversation=conversation.id, batch=batch.public_id, run=world.run_id, cycle=world.cycle_id,
-        improvement=world.improvement_id, experiment=world.experiment_id, insight=insight.public_id,
+        improvement=world.improvement_id, shield=world.shield_id, experiment=world.experiment_id,
+        insight=insight.public_id,
         webhook=world.webhook_id,
     )  # fmt: skip
 

@@ -45,6 +45,8 @@ PAGES = {
     "roi": "/roi/",
     "roi-reports": "/roi/reports/",
     "roi-assumptions": "/roi/assumptions/",
+    "guardrails": "/guardrails/",
+    "guardrail": "/guardrails/house-rules/?version=2&application=support",
     "library": "/library/",
     "prompt": "/library/support/?version=2",
     "shared": "/shared/",
@@ -96,6 +98,7 @@ def test_every_page_is_quiet_and_fits_its_window_in_both_themes(world: World, op
         "webhook": f"/webhooks/{world.webhook_id}/",
         "insight": f"/insights/{insight.public_id}/",
         "improvement": f"/improvements/{world.improvement_id}/",
+        "improvement-shield": f"/improvements/{world.shield_id}/",
         "experiment": f"/experiments/{world.experiment_id}/",
     }
     wide = take(reader, pages, width)

@@ -17,9 +17,11 @@ from apps.evaluations.models import ThreatPattern
 from apps.evaluations.selectors import find_conversation
 from apps.evaluations.services import assessing, rollups, runs, threat_patterns, verdicts
 from apps.experiments.services import lifecycle
+from apps.improvements.models import Improvement
 from apps.ingestion.services import storing
 from apps.insights.services import alerting
-from apps.library.services import prompts
+from apps.library.models import Guardrail
+from apps.library.services import backtesting, guardrails, prompts
 from apps.organizations import services
 from apps.organizations.models import Application, Membership, Organization
 from apps.organizations.services import webhooks
@@ -72,6 +74,8 @@ class World:
     improvement_id: str
     experiment_id: str
     webhook_id: str
+    # A proposal of the playbook that enforces a guardrail.
+    shield_id: str
 
     def session(self, role: str) -> str:
         """Return a session of the member with this role."""
@@ -95,9 +99,32 @@ def make_world() -> World:
     experiment_id, improvement_id = try_out(organization)
     webhook_id = listen(organization, people)
     teach(organization)
+    guard(organization)
+    run_id, cycle_id = run_all(organization), turn_once(organization)
+    with tenant(organization.id):
+        shield_id = Improvement.objects.get(key="injection-shield").public_id
     return World(
-        organization, people, run_all(organization), turn_once(organization), improvement_id, experiment_id, webhook_id
+        organization, people, run_id, cycle_id, improvement_id, experiment_id, webhook_id, shield_id
     )  # fmt: skip
+
+
+def guard(organization: Organization) -> None:
+    """Have a guardrail in force, in its first of two versions, whose second blocks what hostile texts say."""
+    with tenant(organization.id):
+        application = Application.objects.get(slug="support")
+        for content in ({"sanitise": True}, {"rules": [{"id": "parcels", "pattern": "parcel|script|onerror"}]}):
+            version, _ = guardrails.add_guardrail_version(
+                organization_id=organization.id, name="house-rules", content=content | {"reply": HOSTILE[0]},
+                note=HOSTILE[1], at=AT, actor=HOSTILE[2],
+            )  # fmt: skip
+            for slug in ("support", "hostile"):
+                asked = backtesting.ask_backtest(
+                    guardrail=version, application=Application.objects.get(slug=slug), at=NOW, asked_by=HOSTILE[0]
+                )
+                backtesting.go_on(organization_id=organization.id, backtest_id=asked.public_id)
+        first = Guardrail.objects.get(version=1)
+        guardrails.activate(guardrail=first, application=application, at=NOW, actor=HOSTILE[0], reason=HOSTILE[3])
+    WorkItem.objects.filter(organization=organization).delete()
 
 
 def listen(organization: Organization, people: dict[str, User]) -> str:
@@ -168,6 +195,8 @@ def turn_once(organization: Organization) -> str:
     ):
         runs.go_on(organization_id=organization.id, run_id=run_id)
     turning.go_on(organization_id=organization.id, cycle_id=cycle.public_id)
+    for item in WorkItem.objects.filter(organization=organization, kind="library.backtest"):
+        backtesting.go_on(organization_id=organization.id, backtest_id=item.key)
     WorkItem.objects.filter(organization=organization).delete()
     return cycle.public_id
 

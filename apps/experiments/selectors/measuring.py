@@ -114,6 +114,38 @@ def read_arms(*, organization_id: int, phase: str, arms: int, metrics: Sequence[
     return Arms(tuple(units), tuple(conversations), twice, {metric: tuple(each) for metric, each in found.items()})
 
 
+def read_period(
+    *, organization_id: int, application_id: int, metric: str, since: datetime, until: datetime, at: datetime
+) -> RatioSummary:
+    """Return sums over the users of an application's conversations that began in a period: for before and after.
+
+    What an experiment's treatment did to some of them is left out: only control stands for everybody. One younger than
+    the metric's maturity window is not counted yet.
+    """
+    top, bottom = expressions_of(metric)
+    until = min(until, at - timedelta(hours=REGISTRY[metric].maturity_hours))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH by_unit AS (
+                SELECT coalesce(sum(({top})::float8), 0) AS m, coalesce(sum(({bottom})::float8), 0) AS d
+                FROM evaluations_conversationfact f
+                WHERE organization_id = %s AND application_id = %s AND started_at >= %s AND started_at < %s
+                    AND NOT EXISTS (
+                        SELECT 1 FROM evaluations_factassignment a
+                        WHERE a.organization_id = f.organization_id AND a.conversation_id = f.conversation_id
+                            AND split_part(a.assignment_id, '.', 2) <> '0'
+                    )
+                GROUP BY coalesce(nullif(unit_hash, ''), conversation_id::text)
+            )
+            SELECT count(*), sum(m), sum(m * m), sum(d), sum(d * d), sum(m * d) FROM by_unit WHERE d > 0
+            """,  # noqa: S608
+            [organization_id, application_id, since, until],
+        )
+        (count, *sums) = cursor.fetchone() or (0,)
+    return RatioSummary(int(count), *(float(each or 0) for each in sums)) if count else _NOTHING
+
+
 _NOTHING = RatioSummary(0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 

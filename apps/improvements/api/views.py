@@ -16,6 +16,8 @@ from apps.improvements.models import Improvement
 from apps.improvements.services import lifecycle, probing, proposing
 from apps.insights.selectors.insights import find_insight
 from apps.library import selectors as library
+from apps.library.api.guardrails import show_backtest
+from apps.library.selectors.guardrails import false_positives
 from apps.organizations.api.views import OrganizationView
 from apps.platform import clock
 from apps.platform.api.cursors import cut_page, read_place
@@ -209,6 +211,7 @@ def show(improvement: Improvement) -> dict[str, Any]:
         "base_version": improvement.base_version,
         "version": improvement.version,
         "sections": improvement.sections,
+        "guardrail": show_guardrail_of(improvement),
         "judged_by": improvement.judged_by,
         "insight": improvement.insight.public_id if improvement.insight else None,
         "experiment": improvement.experiment.public_id if improvement.experiment else None,
@@ -223,17 +226,31 @@ def show(improvement: Improvement) -> dict[str, Any]:
 
 def show_detail(improvement: Improvement) -> dict[str, Any]:
     """Return what one improvement's own address adds."""
+    backtest = selectors.backtest_of(improvement)
     return {
         "finding": improvement.finding,
         "diff": [sign + text if sign != "@" else text for sign, text in selectors.diff_of(improvement)],
-        # A guardrail can be tried on captured text; this change has none, so there is nothing to replay.
-        "backtest": None,
+        "guardrail_diff": [sign + text for sign, text in selectors.guardrail_diff_of(improvement)],
+        # Only a guardrail can be tried on captured text; without one there is nothing to replay.
+        "backtest": None if backtest is None else show_backtest(backtest, false_positives([backtest])[backtest.id]),
         "probes": selectors.probes_of(improvement, selectors.newest_probes(improvement)),
         "approvals": [
             {"person": each.person, "at": each.at, "reason": each.reason}
             for each in selectors.approvals_of(improvement)
         ],
         "lineage": selectors.lineage_of(improvement),
+    }
+
+
+def show_guardrail_of(improvement: Improvement) -> dict[str, Any] | None:
+    """Return the guardrail's version it puts in force, and which it takes the place of."""
+    if improvement.guardrail is None:
+        return None
+    before = improvement.guardrail_before
+    return {
+        "name": improvement.guardrail.name,
+        "version": improvement.guardrail.version,
+        "before": before.version if before else None,
     }
 
 

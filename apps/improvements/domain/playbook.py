@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 
 from apps.experiments.domain.measures import MEASURES
+from apps.library.domain.guardrails import BadGuardrail, GuardrailContent, merge, read_guardrail
 from apps.library.domain.prompts import Content, as_text
 
 Path = Literal["experiment", "security"]
@@ -18,7 +19,9 @@ Path = Literal["experiment", "security"]
 
 @dataclass(frozen=True)
 class Bundle:
-    """One entry: the metrics it answers, the prompt sections it adds, and how the change is judged.
+    """One entry: the metrics it answers, the prompt sections it adds, the guards it enforces, and how it is judged.
+
+    ``once_said`` are sections that the prompt must hold already: what is asked for and not obeyed is then enforced.
 
     ``path``: an experiment decides; or, for security, the change goes to everybody at once, because nobody is to be
     held out on a prompt known to be vulnerable. ``topic`` names the tag of the prompts it is for; empty: any other.
@@ -27,25 +30,32 @@ class Bundle:
     key: str
     title: str
     answers: tuple[str, ...]
-    sections: tuple[str, ...]
     path: Path
     metric: str
     guardrails: tuple[str, ...]
     expect: str
+    sections: tuple[str, ...] = ()
+    enforces: tuple[str, ...] = ()
+    once_said: tuple[str, ...] = ()
     topic: str = ""
     minimum_detectable_effect: float | None = None
 
 
 @dataclass(frozen=True)
 class Playbook:
-    """Sections by name, bundles in their order."""
+    """Sections and guards by name, bundles in their order."""
 
     sections: Mapping[str, str]
+    guards: Mapping[str, Mapping[str, Any]]
     bundles: tuple[Bundle, ...]
 
     def answering(self, metrics: Collection[str]) -> list[Bundle]:
         """Return the bundles that answer one of these metrics."""
         return [bundle for bundle in self.bundles if not set(metrics).isdisjoint(bundle.answers)]
+
+    def guardrail(self, bundle: Bundle) -> GuardrailContent | None:
+        """Return what a bundle enforces, as one guardrail; None where it enforces nothing."""
+        return read_guardrail(merge([self.guards[name] for name in bundle.enforces])) if bundle.enforces else None
 
     def bundle(self, key: str) -> Bundle | None:
         """Return a bundle by its key."""
@@ -64,20 +74,30 @@ def playbook() -> Playbook:
 def read_playbook(document: Mapping[str, Any]) -> Playbook:
     """Return a playbook from its plain form. Raises ValueError naming the bundle that is wrong."""
     sections = {name: " ".join(text.split()) for name, text in document["sections"].items()}
-    bundles = []
+    guards, bundles = document.get("guards", {}), []
     for key, entry in document["bundles"].items():
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
         }
         bundle = Bundle(key=key, **values)
-        if missing := set(bundle.sections) - set(sections):
+        if missing := {*bundle.sections, *bundle.once_said} - set(sections):
             raise ValueError(f"{key}: there is no section {min(missing)!r}")
+        if missing := set(bundle.enforces) - set(guards):
+            raise ValueError(f"{key}: there is no guard {min(missing)!r}")
         if unknown := {bundle.metric, *bundle.guardrails} - set(MEASURES):
             raise ValueError(f"{key}: {min(unknown)!r} cannot be measured")
         if bundle.path not in ("experiment", "security"):
             raise ValueError(f"{key}: the path is experiment or security")
+        if bundle.enforces and bundle.path != "security":
+            raise ValueError(f"{key}: a guardrail is in force for everybody; its path is security")
         bundles.append(bundle)
-    return Playbook(sections, tuple(bundles))
+    book = Playbook(sections, guards, tuple(bundles))
+    for bundle in bundles:
+        try:
+            book.guardrail(bundle)
+        except BadGuardrail as error:
+            raise ValueError(f"{bundle.key}: {error}") from error
+    return book
 
 
 def missing_sections(content: Content, sections: Sequence[str], book: Playbook) -> list[str]:

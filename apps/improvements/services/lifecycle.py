@@ -5,20 +5,28 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
+
 from apps.experiments.domain.plans import BadPlan, GuardrailPlan, Plan, StepPlan, VariantPlan
 from apps.experiments.models import Experiment
 from apps.experiments.services import lifecycle as experiments
 from apps.experiments.services.planning import create_experiment, direction_of
 from apps.improvements.models import Approval, Improvement
+from apps.improvements.services.harm import WATCHED_FOR, harm_since
 from apps.improvements.services.proposing import WHEEL, Moved, rebase
 from apps.improvements.services.staging import is_probed, pass_staging
 from apps.library import selectors as library
+from apps.library.models import Guardrail
+from apps.library.selectors import guardrails as guards
+from apps.library.services import guardrails
 from apps.library.services.prompts import set_labels
+from apps.organizations.models import Organization
 from apps.organizations.services import record_audit
 from apps.platform import work
 
 State = Improvement.State
 FOLLOW = timedelta(seconds=15)
+LOOK_FOR_HARM = timedelta(minutes=10)
 _RAMP = (25.0, 50.0)
 _HOURS_A_STEP = 24.0
 # How an experiment's end is told as an improvement's.
@@ -36,7 +44,10 @@ class NotNow(Exception):
 
 
 def approve(*, improvement_id: int, at: datetime, actor: str, reason: str = "") -> Improvement:
-    """Approve a proposal; repeating it changes nothing. Call inside tenant(...). Raises NotNow."""
+    """Approve a proposal; repeating it changes nothing. Call inside tenant(...). Raises NotNow.
+
+    Where the organization asks for two people, what goes to everybody at once waits for a second.
+    """
     improvement = _lock(improvement_id)
     if improvement.state == State.APPROVED:
         return improvement
@@ -46,8 +57,23 @@ def approve(*, improvement_id: int, at: datetime, actor: str, reason: str = "") 
         organization_id=improvement.organization_id, improvement=improvement, person=actor,
         defaults={"at": at, "reason": reason[:500]},
     )  # fmt: skip
-    _go(improvement, State.APPROVED, at=at, actor=actor, reason=reason)
+    if _asks_for_another(improvement):
+        improvement.reason = f"approved by {actor}; another person must, too"
+        improvement.save(update_fields=["reason"])
+        record_audit(
+            organization_id=improvement.organization_id, at=at, actor=actor, action="improvement.approved_by_one",
+            subject=improvement.public_id, reason=reason[:500],
+        )  # fmt: skip
+    else:
+        _go(improvement, State.APPROVED, at=at, actor=actor, reason=reason)
     return improvement
+
+
+def _asks_for_another(improvement: Improvement) -> bool:
+    if improvement.path != "security":
+        return False
+    organization = Organization.objects.get(id=improvement.organization_id)
+    return organization.two_people and Approval.objects.filter(improvement=improvement).count() < 2
 
 
 def reject(*, improvement_id: int, at: datetime, actor: str, reason: str = "") -> Improvement:
@@ -103,20 +129,49 @@ def retire(*, improvement_id: int, at: datetime, actor: str, reason: str = "") -
     return improvement
 
 
-def follow(*, improvement_id: int, at: datetime) -> bool:
-    """Take over its experiment's verdict; return whether there is still one to wait for. Call inside tenant(...)."""
+def follow(*, improvement_id: int, at: datetime) -> timedelta | None:
+    """Take over its experiment's verdict, or take back what harms; return when to look again, None for never.
+
+    Call inside tenant(...).
+    """
     improvement = _lock(improvement_id)
     if improvement.state in (State.PROPOSED, State.APPROVED) and improvement.judged_by.get("staging"):
         return _go_on_in_staging(improvement, at=at)
+    if improvement.state == State.DEPLOYED:
+        return _look_for_harm(improvement, at=at)
     if improvement.state != State.RUNNING or improvement.experiment is None:
-        return False
+        return None
     experiment = improvement.experiment
     ended = _ENDS.get(Experiment.State(experiment.state))
     if ended is None:
-        return True
+        return FOLLOW
     improvement.outcome = _outcome(experiment)
     _go(improvement, ended, at=at, actor=WHEEL, reason=experiment.reason, ended=True)
-    return False
+    return None
+
+
+def _look_for_harm(improvement: Improvement, *, at: datetime) -> timedelta | None:
+    if improvement.started_at is None or at > improvement.started_at + WATCHED_FOR:
+        return None
+    reason = harm_since(improvement, at=at)
+    if reason is None:
+        return LOOK_FOR_HARM
+    try:
+        with transaction.atomic():
+            _restore(improvement, at=at, actor=WHEEL, reason=reason)
+            _go(improvement, State.ROLLED_BACK, at=at, actor=WHEEL, reason=reason, ended=True)
+            if improvement.version != improvement.base_version:
+                _stop_what_rests_on(improvement, at=at, reason=reason)
+    except NotNow:
+        # Somebody has put another version there: what harms now is no longer this change alone.
+        return None
+    return None
+
+
+def _stop_what_rests_on(improvement: Improvement, *, at: datetime, reason: str) -> None:
+    """Stop an experiment on the prompt: its control is what was just taken back."""
+    for each in Experiment.objects.filter(prompt=improvement.prompt, state__in=Experiment.LIVE):
+        experiments.stop(experiment_id=each.id, at=at, actor=WHEEL, reason=f"{improvement.public_id}: {reason}"[:500])
 
 
 def start_what_may(*, application_id: int, at: datetime) -> tuple[list[Improvement], list[str]]:
@@ -139,33 +194,53 @@ def start_what_may(*, application_id: int, at: datetime) -> tuple[list[Improveme
     return started, waiting
 
 
-def _go_on_in_staging(improvement: Improvement, *, at: datetime) -> bool:
-    """Start what has passed staging meanwhile; return whether to look again."""
+def _go_on_in_staging(improvement: Improvement, *, at: datetime) -> timedelta | None:
+    """Start what has passed staging meanwhile; return when to look again."""
     if not is_probed(improvement):
-        return True
+        return FOLLOW
     try:
         start(improvement_id=improvement.id, at=at, actor=WHEEL)
     except NotNow as error:
         Improvement.objects.filter(id=improvement.id).update(reason=str(error))
-    return False
+    return None
 
 
 def _deploy(improvement: Improvement, *, at: datetime, actor: str) -> None:
-    """Label the new version at once. A prompt known to be vulnerable keeps no holdout."""
-    version = library.find_version(improvement.prompt, improvement.version)
-    assert version is not None
+    """Label the new version and put the guardrail in force, at once and both or none.
+
+    A prompt known to be vulnerable keeps no holdout.
+    """
+    changes_prompt = improvement.version != improvement.base_version
     taken = Experiment.objects.filter(prompt=improvement.prompt, state__in=Experiment.LIVE).first()
-    if taken is not None:
+    if changes_prompt and taken is not None:
         raise NotNow(f"{taken.public_id} runs on {improvement.prompt.name}; its control must not change under it.")
-    set_labels(version=version, labels=[improvement.label], at=at, actor=actor, reason=improvement.public_id)
-    _go(
-        improvement,
-        State.DEPLOYED,
-        at=at,
-        actor=actor,
-        reason="for everybody at once: security changes keep no holdout",
-        ended=True,
-    )
+    if improvement.guardrail is not None:
+        _enforce(improvement, improvement.guardrail, at=at, actor=actor)
+    if changes_prompt:
+        version = library.find_version(improvement.prompt, improvement.version)
+        assert version is not None
+        set_labels(version=version, labels=[improvement.label], at=at, actor=actor, reason=improvement.public_id)
+    reason = "for everybody at once: security changes keep no holdout"
+    _go(improvement, State.DEPLOYED, at=at, actor=actor, reason=reason, ended=True)
+    work.ask(
+        "improvements.follow", organization_id=improvement.organization_id, key=improvement.public_id,
+        delay=LOOK_FOR_HARM,
+    )  # fmt: skip
+
+
+def _enforce(improvement: Improvement, guardrail: Guardrail, *, at: datetime, actor: str) -> None:
+    standing = guards.standing_activation(guardrail.name, improvement.application)
+    improvement.guardrail_before = standing.guardrail if standing else None
+    try:
+        guardrails.activate(
+            guardrail=guardrail, application=improvement.application, at=at, actor=actor,
+            reason=improvement.public_id,
+            approved_by=list(
+                Approval.objects.filter(improvement=improvement).order_by("id").values_list("person", flat=True)
+            ),
+        )  # fmt: skip
+    except guardrails.NotActivated as error:
+        raise NotNow(f"its guardrail may not go live: {error}") from error
 
 
 def _experiment(improvement: Improvement, *, at: datetime, actor: str) -> None:
@@ -202,17 +277,25 @@ def _experiment(improvement: Improvement, *, at: datetime, actor: str) -> None:
 
 
 def _restore(improvement: Improvement, *, at: datetime, actor: str, reason: str) -> None:
+    """Put exactly what was before in its place: the version, and the guardrail or none.
+
+    A guardrail that is not in force any more, or has been changed since, is left as it is.
+    """
     standing = library.labelled_version(improvement.prompt, improvement.label)
     before = library.find_version(improvement.prompt, improvement.base_version)
-    if standing is None or before is None or standing.number != improvement.version:
+    changed_prompt = improvement.version != improvement.base_version
+    if changed_prompt and (standing is None or before is None or standing.number != improvement.version):
         raise NotNow("Another version has taken its place since; label the one you want.")
-    set_labels(
-        version=before,
-        labels=[improvement.label],
-        at=at,
-        actor=actor,
-        reason=reason or f"{improvement.public_id} retired",
-    )
+    said = reason or f"{improvement.public_id} retired"
+    if improvement.guardrail is not None:
+        current = guards.standing_activation(improvement.guardrail.name, improvement.application)
+        if current is not None and current.guardrail_id == improvement.guardrail_id:
+            guardrails.restore(
+                name=current.name, application=improvement.application, before=improvement.guardrail_before, at=at,
+                actor=actor, reason=said,
+            )  # fmt: skip
+    if changed_prompt and before is not None:
+        set_labels(version=before, labels=[improvement.label], at=at, actor=actor, reason=said)
 
 
 def _outcome(experiment: Experiment) -> dict[str, Any]:
@@ -243,6 +326,8 @@ def _go(
 
 
 def _lock(improvement_id: int) -> Improvement:
-    rows = Improvement.objects.select_for_update(of=("self",)).select_related("prompt", "application", "experiment")
+    rows = Improvement.objects.select_for_update(of=("self",)).select_related(
+        "prompt", "application", "experiment", "guardrail", "guardrail_before"
+    )
     found: Improvement = rows.get(id=improvement_id)
     return found

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from apps.improvements.domain.drafting import Draft
-from apps.improvements.domain.playbook import Bundle, add_sections, add_text, missing_sections, playbook
+from apps.improvements.domain.playbook import Bundle, Playbook, add_sections, add_text, missing_sections, playbook
 from apps.improvements.domain.triggers import Asked, Showing, Trigger, ask_playbook, fired, policy_of
 from apps.improvements.models import Improvement
 from apps.improvements.selectors import prompt_for
@@ -20,7 +20,11 @@ from apps.improvements.services.probing import NotReplayable, ask_for_probes
 from apps.insights.models import Insight
 from apps.insights.selectors.insights import evidence_by_insight
 from apps.library import selectors as library
-from apps.library.models import Prompt, PromptVersion
+from apps.library.domain.guardrails import as_document
+from apps.library.models import Guardrail, Prompt, PromptVersion
+from apps.library.selectors import guardrails as guards
+from apps.library.services.backtesting import ask_backtest
+from apps.library.services.guardrails import add_guardrail_version
 from apps.library.services.prompts import add_version
 from apps.organizations.models import Application
 from apps.organizations.services import record_audit
@@ -156,6 +160,9 @@ def rebase(improvement: Improvement, *, at: datetime) -> None:
     standing = library.labelled_version(improvement.prompt, improvement.label)
     if standing is None or standing.number == improvement.base_version:
         return
+    if not improvement.sections and improvement.guardrail is not None:
+        improvement.base_version = improvement.version = standing.number
+        return
     if not improvement.sections:
         raise Moved(f"{improvement.label} has moved to version {standing.number} since; write the change on that one.")
     version, _ = add_version(
@@ -178,26 +185,46 @@ def _draft(
     bundle, book = asked.bundle, playbook()
     standing = library.labelled_version(prompt, "production")
     assert standing is not None, "prompt_for returns prompts with this label"
+    if missing_sections(standing.content, bundle.once_said, book):
+        return f"{prompt.name} does not ask for it yet"
     missing = missing_sections(standing.content, bundle.sections, book)
-    if not missing:
+    guardrail = _guardrail(application, bundle, book, at)
+    if not missing and guardrail is None:
         return f"{prompt.name} says it already"
-    version, _ = add_version(
-        prompt=prompt, content=add_sections(standing.content, missing, book), parent=standing.number,
-        note=bundle.title, at=at, actor=WHEEL,
-    )  # fmt: skip
+    version = standing
+    if missing:
+        version, _ = add_version(
+            prompt=prompt, content=add_sections(standing.content, missing, book), parent=standing.number,
+            note=bundle.title, at=at, actor=WHEEL,
+        )  # fmt: skip
     made = _write(
         application=application, prompt=prompt, key=bundle.key, title=bundle.title, why=_why(asked, values),
         insight=about[0], finding=_finding(asked, values, about), expect=bundle.expect, sections=missing,
         path=bundle.path,
         policy=policy_of(asked, auto_fix=rules.auto_fix, manual_review=rules.manual_review, values=values),
         base_version=standing.number, version=version.number, judged_by=_judged_by(bundle, rules), at=at,
-        proposed_by=WHEEL, cycle_id=cycle_id,
+        guardrail=guardrail, proposed_by=WHEEL, cycle_id=cycle_id,
     )  # fmt: skip
     if made is not None and made.path == "security":
         # Where there is a model; without one a person decides with "not replayable" before their eyes.
         with suppress(NotReplayable):
             ask_for_probes(improvement=made, at=at, actor=WHEEL)
+    if made is not None and guardrail is not None:
+        ask_backtest(guardrail=guardrail, application=application, at=at, asked_by=WHEEL)
     return made or "a proposal is open"
+
+
+def _guardrail(application: Application, bundle: Bundle, book: Playbook, at: datetime) -> Guardrail | None:
+    """Return the guardrail a bundle puts in force; None where it has none, or one of its name is: people may have
+    changed that one, and theirs stays."""
+    content = book.guardrail(bundle)
+    if content is None or any(guards.standing_activation(bundle.key, scope) for scope in (application, None)):
+        return None
+    version, _ = add_guardrail_version(
+        organization_id=application.organization_id, name=bundle.key, content=as_document(content), at=at, actor=WHEEL,
+        note=bundle.title,
+    )  # fmt: skip
+    return version
 
 
 def _write(*, application: Application, at: datetime, proposed_by: str, **values: Any) -> Improvement | None:

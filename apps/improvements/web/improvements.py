@@ -16,6 +16,8 @@ from apps.experiments.web.experiments import written, written_change
 from apps.improvements import selectors
 from apps.improvements.models import Improvement
 from apps.improvements.services import lifecycle, probing
+from apps.library.domain.guardrails import read_guardrail
+from apps.library.web.guardrails import shown_backtests
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 
@@ -79,6 +81,8 @@ def improvement(request: HttpRequest, access: Access, improvement_id: str) -> Ht
         "evidence": found.finding.get("evidence", ())[:12],
         "search_url": reverse("conversations"),
         "diff": selectors.diff_of(found),
+        "guardrail": _guardrail(found),
+        "backtest": shown_backtests([tried])[0] if (tried := selectors.backtest_of(found)) else None,
         "did": [
             {
                 "variant": each["variant"], "difference": written_change(each["difference"], metric),
@@ -138,6 +142,20 @@ def _find(improvement_id: str) -> Improvement:
     return found
 
 
+def _guardrail(found: Improvement) -> dict[str, Any] | None:
+    enforced, before = found.guardrail, found.guardrail_before
+    if enforced is None:
+        return None
+    return {
+        "name": enforced.name,
+        "url": f"{reverse('guardrail', args=[enforced.name])}?version={enforced.version}",
+        "version": enforced.version,
+        "before": before.version if before else None,
+        "limit": read_guardrail(enforced.content).most_benign_blocked,
+        "diff": selectors.guardrail_diff_of(found),
+    }
+
+
 def _row(found: Improvement) -> dict[str, Any]:
     return {
         "id": found.public_id,
@@ -146,11 +164,16 @@ def _row(found: Improvement) -> dict[str, Any]:
         "key": found.key,
         "application": found.application.name,
         "prompt": found.prompt.name,
-        "change": f"version {found.base_version} → {found.version}",
+        "change": _change(found),
         "state": found.state,
         "waits": "a person's approval" if found.state == State.PROPOSED and found.policy == "manual_review" else "",
         "proposed_at": found.proposed_at,
     }
+
+
+def _change(found: Improvement) -> str:
+    changes = [f"version {found.base_version} → {found.version}"] if found.version != found.base_version else []
+    return " and ".join(changes + ([f"guardrail {found.guardrail}"] if found.guardrail else []))
 
 
 def _actions(found: Improvement) -> list[dict[str, str]]:

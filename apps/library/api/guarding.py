@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import Any, ClassVar
 
-import orjson
 from django.http import HttpRequest, HttpResponse
 
 from apps.evaluations.domain.values import SecurityResult
 from apps.library import serving
 from apps.library.domain.guarding import Guarded, strongest
+from apps.library.domain.prompts import canonical
 from apps.library.selectors.guardrails import Guarding
 from apps.library.serving import Guards
 from apps.organizations.api.serving import TTL, Refused, ServingView, answer_cached, answer_json, read_object, read_unit
@@ -44,7 +44,7 @@ class GuardrailsView(_GuardView):
         """Return the bundle; 304 to whoever has it already."""
         guarding = self.guarding(picture, key, request.GET.get("application"))
         bundle = serving.bundle_of(guarding)
-        digest = hashlib.sha256(orjson.dumps(bundle, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        digest = hashlib.sha256(canonical(bundle).encode()).hexdigest()
         return answer_cached(request, key, {"ttl": TTL, **bundle}, guarding.slug, digest, "guardrails")
 
 

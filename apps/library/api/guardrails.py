@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.utils.dateparse import parse_datetime
@@ -96,7 +97,8 @@ class BacktestsView(OrganizationView):
         found = selectors.list_backtests(
             _find(name, number), application_id=application.id if application else None, limit=PAGE
         )
-        return Response({"results": [show_backtest(each) for each in found], "next": None})
+        said = selectors.false_positives(found)
+        return Response({"results": [show_backtest(each, said[each.id]) for each in found], "next": None})
 
     @extend_schema(operation_id="askBacktest", request=OpenApiTypes.OBJECT, responses={202: OpenApiTypes.OBJECT})
     def post(self, request: Request, name: str, number: int) -> Response:
@@ -112,7 +114,7 @@ class BacktestsView(OrganizationView):
             )  # fmt: skip
         except ValueError as error:
             raise Problem(422, "bad_period", str(error)) from error
-        return Response(show_backtest(found), status=202)
+        return Response(show_backtest(found, selectors.false_positives([found])[found.id]), status=202)
 
 
 class ActivateView(OrganizationView):
@@ -187,8 +189,8 @@ def show_activation(activation: GuardrailActivation) -> dict[str, Any]:
     }
 
 
-def show_backtest(backtest: Backtest) -> dict[str, Any]:
-    """Return a backtest with what it has counted so far."""
+def show_backtest(backtest: Backtest, examples: Sequence[selectors.FalsePositive]) -> dict[str, Any]:
+    """Return a backtest with what it has counted so far, and masked examples of what it blocked among the harmless."""
     return {
         "id": backtest.public_id,
         "guardrail": backtest.guardrail.name,
@@ -200,6 +202,7 @@ def show_backtest(backtest: Backtest) -> dict[str, Any]:
         "created_at": backtest.created_at,
         "limit": read_guardrail(backtest.guardrail.content).most_benign_blocked,
         **show_tally(read_tally(backtest.tally)),
+        "examples": [vars(each) for each in examples],
     }
 
 

@@ -9,7 +9,6 @@ import msgspec
 
 from apps.evaluations.domain.intervals import wilson
 from apps.evaluations.domain.security.kinds import ATTACKS
-from apps.evaluations.domain.security.masking import excerpt
 from apps.evaluations.domain.values import Message
 from apps.library.domain.guarding import Guard, Hit
 
@@ -21,12 +20,17 @@ _METADATA_RULE = "metadata@"
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A harmless conversation in which something would have been blocked; the excerpt is masked."""
+    """Where something harmless would have been blocked: the conversation, the message's digest, the rule and its span.
 
+    No text: that stays with the conversation, and goes with it.
+    """
+
+    conversation_id: int
     session_id: str
+    digest: str
     role: str
     rule: str
-    excerpt: str
+    span: tuple[int, int] = (0, 0)
 
 
 class RuleTally(msgspec.Struct):
@@ -62,6 +66,7 @@ class Tally(msgspec.Struct):
         self,
         guard: Guard,
         *,
+        conversation_id: int,
         session_id: str,
         user: str,
         messages: Sequence[Message],
@@ -84,7 +89,7 @@ class Tally(msgspec.Struct):
         if detected:
             self._attacked(detected, spoken)
         elif not attacks:
-            self._harmless(session_id, user, spoken)
+            self._harmless(conversation_id, session_id, user, spoken)
 
     def _attacked(self, detected: Sequence[Mapping[str, Any]], spoken: Sequence[tuple[int, Message, Hit]]) -> None:
         self.attacks += len(detected)
@@ -98,7 +103,9 @@ class Tally(msgspec.Struct):
             for rule in by:
                 self._of(rule).attacks += 1
 
-    def _harmless(self, session_id: str, user: str, spoken: Sequence[tuple[int, Message, Hit]]) -> None:
+    def _harmless(
+        self, conversation_id: int, session_id: str, user: str, spoken: Sequence[tuple[int, Message, Hit]]
+    ) -> None:
         self.benign += 1
         for rule in {hit.rule for _, _, hit in spoken}:
             self._of(rule).benign += 1
@@ -117,8 +124,9 @@ class Tally(msgspec.Struct):
             self.users[name] = before + 1
         if before == 0 and len(self.examples) < EXAMPLES:
             _, message, hit = blocked
-            shown = excerpt(message.content, hit.span or (0, 0))
-            self.examples.append(Example(session_id, message.role, hit.rule, shown))
+            self.examples.append(
+                Example(conversation_id, session_id, message.digest, message.role, hit.rule, hit.span or (0, 0))
+            )
 
     def _of(self, rule: str) -> RuleTally:
         return self.rules.setdefault(rule, RuleTally())
@@ -162,7 +170,7 @@ def write_tally(tally: Tally) -> dict[str, Any]:
 
 
 def show_tally(tally: Tally) -> dict[str, Any]:
-    """Return a tally as the API shows it: counts, shares and their 95 % intervals, rules, masked examples."""
+    """Return a tally as the API shows it: counts, shares and their 95 % intervals, and what each rule did."""
     return {
         "conversations": tally.conversations,
         "messages": tally.messages,
@@ -178,6 +186,5 @@ def show_tally(tally: Tally) -> dict[str, Any]:
         "benign_block_rate": tally.benign_blocked / tally.benign if tally.benign else None,
         "benign_block_rate_ci": tally.block_interval,
         "rules": msgspec.to_builtins(tally.rules),
-        "examples": msgspec.to_builtins(tally.examples),
         "in_words": tally.in_words(),
     }

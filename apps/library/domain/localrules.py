@@ -47,7 +47,7 @@ def _ways_of(code: Any, argument: Any) -> int:
     if code in _SINGLE or (code is op.AT and argument in _PLACES):
         return 1
     if code is op.BRANCH:
-        return sum(map(_ways, argument[1]))
+        return _ways_of_branch(argument[1])
     if code is op.SUBPATTERN:
         return _ways(argument[-1])
     if code in (op.MAX_REPEAT, op.MIN_REPEAT):
@@ -58,3 +58,13 @@ def _ways_of(code: Any, argument: Any) -> int:
         if most == 1:
             return 1 + inner
     raise _NotLocal
+
+
+def _ways_of_branch(alternatives: Iterable[Any]) -> int:
+    """Return the ways through alternatives: of those that begin with different letters only one can be taken."""
+    by_letter: dict[Any, int] = {}
+    for alternative in alternatives:
+        code, letter = alternative[0] if len(alternative) else (None, None)
+        first = letter if code is op.LITERAL else None
+        by_letter[first] = by_letter.get(first, 0) + _ways(alternative)
+    return by_letter.pop(None, 0) + max(by_letter.values(), default=0)

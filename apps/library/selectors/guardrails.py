@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import msgspec
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
+from apps.evaluations.domain.security.masking import excerpt
 from apps.evaluations.domain.values import ApplicationProfile
 from apps.ingestion.models import Conversation
+from apps.ingestion.selectors import read_messages
+from apps.library.domain.backtesting import read_tally
 from apps.library.domain.guarding import ActiveGuardrail
 from apps.library.domain.guardrails import read_guardrail
 from apps.library.models import Backtest, Guardrail, GuardrailActivation
@@ -22,8 +26,9 @@ _WAITING = Q(at=None, ended_at=None)
 
 @dataclass(frozen=True)
 class Listed:
-    """A guardrail as lists show it: its newest version and where which version is in force."""
+    """A guardrail as lists show it: its newest version, by whose id lists are paged, and what is in force where."""
 
+    id: int
     name: str
     newest: Guardrail
     standing: tuple[GuardrailActivation, ...]
@@ -50,7 +55,7 @@ def list_guardrails(*, before: int | None, limit: int) -> list[Listed]:
     )
     return [
         Listed(
-            each.name, each, tuple(one for one in open_ones if one.name == each.name and one.stands),
+            each.id, each.name, each, tuple(one for one in open_ones if one.name == each.name and one.stands),
             tuple(one for one in open_ones if one.name == each.name and one.waits),
         )
         for each in newest
@@ -94,7 +99,9 @@ def applications_with_traffic(*, since: datetime) -> list[Application]:
 
 def newest_backtest(guardrail: Guardrail, application: Application) -> Backtest | None:
     """Return the newest backtest of a version on an application."""
-    rows = Backtest.objects.filter(guardrail=guardrail, application=application).select_related("application")
+    rows = Backtest.objects.filter(guardrail=guardrail, application=application).select_related(
+        "application", "guardrail"
+    )
     return rows.order_by("-id").first()
 
 
@@ -104,6 +111,35 @@ def list_backtests(guardrail: Guardrail, *, application_id: int | None = None, l
     if application_id is not None:
         rows = rows.filter(application_id=application_id)
     return list(rows.order_by("-id")[:limit])
+
+
+@dataclass(frozen=True)
+class FalsePositive:
+    """A message of a harmless conversation that would have been blocked; the excerpt is masked."""
+
+    session_id: str
+    role: str
+    rule: str
+    excerpt: str
+
+
+def false_positives(backtests: Sequence[Backtest]) -> dict[int, list[FalsePositive]]:
+    """Return what backtests would have blocked among the harmless, by backtest id, as far as it is still kept."""
+    found = {each.id: read_tally(each.tally).examples for each in backtests}
+    wanted = {example.conversation_id for examples in found.values() for example in examples}
+    said = {
+        (conversation_id, message.digest): message.content
+        for conversation_id, messages in read_messages(list(Conversation.objects.filter(id__in=wanted))).items()
+        for message in messages
+    }
+    return {
+        backtest_id: [
+            FalsePositive(each.session_id, each.role, each.rule, excerpt(text, each.span))
+            for each in examples
+            if (text := said.get((each.conversation_id, each.digest))) is not None
+        ]
+        for backtest_id, examples in found.items()
+    }
 
 
 @dataclass(frozen=True)

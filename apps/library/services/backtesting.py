@@ -148,8 +148,9 @@ def _add(tally: Tally, guard: Guard, rows: Sequence[Conversation]) -> None:
     )
     for row, messages in _with_messages(rows):
         tally.add(
-            guard, session_id=row.session_id, user=row.user_hash, messages=messages, incidents=incidents.get(row.id)
-        )
+            guard, conversation_id=row.id, session_id=row.session_id, user=row.user_hash, messages=messages,
+            incidents=incidents.get(row.id),
+        )  # fmt: skip
 
 
 def _with_messages(rows: Sequence[Conversation]) -> Iterator[tuple[Conversation, list[Message]]]:

@@ -23,6 +23,7 @@ from apps.organizations.services.tenants import (
     save_profile,
     say_currency,
     set_retention,
+    set_two_people,
 )
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "save_profile",
     "say_currency",
     "set_retention",
+    "set_two_people",
 ]

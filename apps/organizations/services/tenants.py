@@ -107,3 +107,13 @@ def move_clock(*, organization_id: int, to: datetime, actor: str, at: datetime) 
             work.ask("evaluations.settle", organization_id=organization_id, key=str(application_id))
         work.hasten(organization_id=organization_id)
     return organization
+
+
+def set_two_people(*, organization_id: int, asked: bool, at: datetime, actor: str) -> None:
+    """Say whether what reaches everybody at once needs a second person's word."""
+    changed = Organization.objects.filter(id=organization_id).exclude(two_people=asked).update(two_people=asked)
+    if changed:
+        record_audit(
+            organization_id=organization_id, at=at, actor=actor, action="organization.two_people",
+            subject="guardrails and security changes", asked=asked,
+        )  # fmt: skip

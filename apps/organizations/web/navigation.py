@@ -26,6 +26,7 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Improvements", "improvements", "Improve", 3, None, None),
     ("Library", "prompts", "Improve", 3, None, None),
     ("Shared", "entries", "Improve", 3, None, None),
+    ("Guardrails", "guardrails", "Improve", 3, None, None),
     ("Experiments", "experiments", "Deploy", 4, None, None),
     ("ROI", "roi", "Measure", 5, None, None),
     ("Cycles", "cycles", "Repeat", None, None, None),

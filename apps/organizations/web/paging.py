@@ -14,7 +14,8 @@ from apps.organizations.web.access import Access, page_url
 class Numbered(Protocol):
     """A row with an id that grows."""
 
-    id: int
+    @property
+    def id(self) -> int: ...
 
 
 Row = TypeVar("Row", bound=Numbered)
