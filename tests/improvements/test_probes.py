@@ -265,7 +265,7 @@ def test_what_passes_its_probes_in_staging_goes_on_by_itself(improvement: Improv
         staged = LabelAssignment.objects.get(label="staging", ended_at=None).version.number
 
     assert (waits.state, waits.reason) == ("approved", "in staging: its probes are under way")
-    assert (improvement.state, looked_again, staged) == ("running", False, improvement.version)
+    assert (improvement.state, looked_again, staged) == ("running", None, improvement.version)
 
 
 def test_what_fails_its_probes_in_staging_stops_and_says_so(improvement: Improvement) -> None:
