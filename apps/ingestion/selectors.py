@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from django.db import connection
-from django.db.models import Case, Count, F, Q, Sum, When
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
 from apps.ingestion.models import Batch, CaptureFile, CaptureSource, Conversation, Outcome, RejectedLine, SealedLines
@@ -89,10 +89,10 @@ def unassessed_of_application(application_id: int, limit: int) -> list[Conversat
     return list(Conversation.objects.filter(application_id=application_id, **_STALE).order_by("id")[:limit])
 
 
-def count_unassessed(application_id: int | None = None) -> int:
-    """Return how many conversations hold content that is not analyzed yet."""
+def unassessed(application_id: int | None = None) -> QuerySet[Conversation]:
+    """Return the conversations that hold content that is not analyzed yet."""
     rows = Conversation.objects.filter(**_STALE)
-    return (rows if application_id is None else rows.filter(application_id=application_id)).count()
+    return rows if application_id is None else rows.filter(application_id=application_id)
 
 
 @dataclass(frozen=True)

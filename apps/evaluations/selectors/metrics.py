@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
-from django.db.models import Q, QuerySet, TextField
+from django.db.models import Count, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
 from apps.evaluations.domain.facts import Fact
@@ -17,8 +17,8 @@ from apps.evaluations.models import ConversationFact, DailyRollup
 from apps.evaluations.selectors.calibrations import read_worth, show_worth
 from apps.evaluations.selectors.filters import Filters
 from apps.evaluations.selectors.rollups import COLUMNS, group_key, read_groups
-from apps.evaluations.selectors.threat_patterns import count_new_patterns
-from apps.ingestion.selectors import count_unassessed
+from apps.evaluations.selectors.threat_patterns import new_patterns
+from apps.ingestion.selectors import unassessed
 from apps.platform import work
 
 _CHUNK = 2000
@@ -63,12 +63,23 @@ def read_sliced_metrics(
 
 def _with_trend(filters: Filters, total: Tally, dirty: Dirty, currency: str) -> dict[str, Any]:
     recent, previous, days = _trend(filters, total, dirty)
+    patterns, pending = _count(new_patterns(filters), unassessed(filters.application_id))
     found = metrics(
-        total, recent=recent, previous=previous, new_attack_patterns=count_new_patterns(filters), currency=currency,
-        period_days=days,
-    )  # fmt: skip
+        total, recent=recent, previous=previous, new_attack_patterns=patterns, currency=currency, period_days=days
+    )
     with_worth(found, filters)
-    return {**found, "pending_conversations": count_unassessed(filters.application_id)}
+    return {**found, "pending_conversations": pending}
+
+
+def _count(*sets: QuerySet[Any]) -> list[int]:
+    """Return how many rows each set has; one query for all."""
+    first, *others = (
+        rows.order_by().annotate(place=Value(place)).values("place").annotate(n=Count("*")).values_list("place", "n")
+        for place, rows in enumerate(sets)
+    )
+    # A set without rows has no group.
+    found = dict(first.union(*others, all=True))
+    return [found.get(place, 0) for place in range(len(sets))]
 
 
 def with_worth(found: dict[str, Any], filters: Filters) -> None:

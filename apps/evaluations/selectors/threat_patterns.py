@@ -6,6 +6,8 @@ from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db.models import QuerySet
+
 from apps.evaluations.analyzers import SECURITY
 from apps.evaluations.domain.security.analyzer import SUSPICIOUS
 from apps.evaluations.domain.security.candidates import MOST_OF_ONE_USER, Suspicious
@@ -40,16 +42,21 @@ def find_pattern(pattern_id: int) -> ThreatPattern | None:
     return found
 
 
-def count_new_patterns(filters: Filters) -> int:
-    """Count the attack patterns found in the traffic, nobody having written them, that began in the period."""
-    rows = ThreatPattern.objects.filter(source=ThreatPattern.Source.CLUSTER)
+def new_patterns(filters: Filters) -> QuerySet[ThreatPattern]:
+    """Return the attack patterns found in the traffic, nobody having written them, that began in the period."""
+    rows: QuerySet[ThreatPattern] = ThreatPattern.objects.filter(source=ThreatPattern.Source.CLUSTER)
     if filters.application_id is not None:
         rows = rows.filter(application_id=filters.application_id)
     if filters.since is not None:
         rows = rows.filter(first_seen_at__gte=filters.since)
     if filters.until is not None:
         rows = rows.filter(first_seen_at__lt=filters.until)
-    return rows.count()
+    return rows
+
+
+def count_new_patterns(filters: Filters) -> int:
+    """Return how many attack patterns were first seen in the period."""
+    return new_patterns(filters).count()
 
 
 class Said(NamedTuple):
