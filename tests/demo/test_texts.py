@@ -72,7 +72,7 @@ def test_the_texts_share_no_four_words_in_a_row_with_the_rules(path: Path) -> No
 
 def test_every_template_can_be_filled() -> None:
     slots = fill_slots(people(1, 20)[0], "Mia", "19.99", START, random.Random(1))
-    leak = {"prompt": "p", "part": "p", "secret": "s", "spaced": "s", "coded": "c"}
+    leak = {"prompt": "p", "part": "p", "secret": "s", "spaced": "s", "coded": "c", "code": "c"}
 
     filled = [
         text.format_map(slots | leak)

@@ -12,6 +12,11 @@ from tests.evaluations.domain.made import fact
 
 
 def report(*facts: Any, incidents: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    found = metrics(tally(facts))
+    found["security"]["calibration"] = {
+        "status": "uncalibrated", "reason": "no labelled sample of this traffic yet", "judged": 0,
+        "false_alarms_expected": [0, 3],
+    }  # fmt: skip
     return {
         "organization": "local",
         "application": "support",
@@ -19,7 +24,7 @@ def report(*facts: Any, incidents: tuple[dict[str, Any], ...] = ()) -> dict[str,
             "conversations": len(facts), "messages": 6 * len(facts), "rejected_lines": 1, "duplicates": 0,
             "seconds": {"capture": 0.1, "analyze": 0.2},
         },
-        "metrics": metrics(tally(facts)),
+        "metrics": found,
         "opportunities": [],
         "conversations": [{"session_id": "s\x1b[2J", "security": {"risk_score": 9.0, "incidents": list(incidents)}}],
         "rejected": [{"file": "a.jsonl", "line": 4, "detail": "not JSON"}],

@@ -25,16 +25,22 @@ def leave_behind(organization: Organization, *, attempts: int, lease: timedelta)
     )
 
 
+# What a piece of KIND does, and who hears that one is parked: a kind is registered once a process.
+_does: dict[str, Callable[[str], object]] = {}
+
+
+def _parked(*, organization_id: int, key: str) -> None:
+    _does["parked"](key)
+
+
+@work.performs(KIND, on_parked=_parked)
+def _piece(*, organization_id: int, key: str) -> None:
+    _does["piece"](key)
+
+
 def take_turn(organization: Organization, do: Callable[[str], object], told: list[str] | None = None) -> bool:
     """Have this process do a piece of KIND, as a worker does on a hint."""
-
-    def piece(*, organization_id: int, key: str) -> None:
-        do(key)
-
-    def parked(*, organization_id: int, key: str) -> None:
-        (told if told is not None else []).append(key)
-
-    work.performs(KIND, on_parked=parked)(piece)
+    _does.update(piece=do, parked=[].append if told is None else told.append)
     return work.take_turn(KIND, organization_id=organization.id, key="1")
 
 

@@ -19,7 +19,6 @@ LISTS = (
     "/security/?application=hostile",
     "/security/sample/?application=support",
     "/threat-patterns/",
-    "/admin/evaluations/threatpattern/",
     "/quality/?application=hostile",
     "/business/?application=hostile",
     "/performance/?application=hostile",
