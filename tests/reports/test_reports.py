@@ -1,4 +1,4 @@
-"""Reports: frozen with their hash, compared with the one before, mailed once, printed in any script."""
+"""Reports: frozen with their hash, compared with the one before, mailed once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
 from apps.reports.domain.content import digest
 from apps.reports.models import Report, ReportSchedule
-from apps.reports.printing.fonts import MISSING, drawable
 from apps.reports.services import assumptions, mailing, reporting, scheduling
 from tests.factories import make_key
 from tests.portal.world import make_member
@@ -140,17 +139,6 @@ def test_a_hostile_name_is_data_in_every_form(ledger: Ledger) -> None:
     assert "\"'=HYPERLINK" in table
     assert ",-0.25," in table
     assert call(ledger, "GET", f"reports/{report}.pdf").status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("text", "missing"),
-    [("Äpfel, Ωμέγα, Привет", 0), ("مرحبا بالعالم", 0), ("नमस्ते दुनिया", 0), ("שלום", 0), ("สวัสดี", 0), ("客服", 2)],
-)
-def test_any_script_our_fonts_have_is_drawn_and_what_they_lack_is_counted(text: str, missing: int) -> None:
-    shown, lacking = drawable(text)
-
-    assert lacking == missing
-    assert shown == (text if not missing else MISSING * missing)
 
 
 def test_the_model_is_said_over_the_api_and_refused_with_every_fault(ledger: Ledger) -> None:

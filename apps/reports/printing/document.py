@@ -210,8 +210,8 @@ class _Pages(FPDF):
             f"JSON, whose SHA-256 is {self._report.sha256}.",
         ]
         if missing:
-            said.append(f"{missing:,} characters have no glyph in the fonts of these pages and stand as �; the "
-                        "portal and the CSV show them.")  # fmt: skip
+            said.append(f"{missing:,} characters have no glyph in the fonts of these pages and stand as their code "
+                        "points, such as [U+1200D]; the portal, the CSV and the JSON hold them.")  # fmt: skip
         for words in said:
             self._say(words, 7.5, INK_3, gap=1)
 

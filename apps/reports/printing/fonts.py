@@ -1,32 +1,43 @@
-"""The fonts of printed pages: Noto, in the scripts the text has. What none of them can draw is said to be missing."""
+"""The fonts of printed pages, in the scripts the text has. What none of them can draw stands as its code point."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 
 import manimgx_fonts
+import paperang_p2_fonts_cjk
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from fontTools.varLib import instancer
 from fpdf import FPDF
 
 FAMILY = "Noto"
-# Drawn where a character has no glyph in any font of ours (Chinese, Japanese and Korean fonts weigh 20 MB).
-MISSING = "\N{REPLACEMENT CHARACTER}"
-_FOLDER = Path(manimgx_fonts.__file__).parent
+_NOTO = Path(manimgx_fonts.__file__).parent
 _LATIN = "NotoSans"
-_SCRIPTS = (
-    "Arabic", "Hebrew", "Devanagari", "Bengali", "Tamil", "Telugu", "Kannada", "Malayalam", "Gujarati", "Gurmukhi",
-    "Oriya", "Sinhala", "Thai", "Lao", "Khmer", "Myanmar", "Georgian", "Armenian", "Ethiopic", "Symbols",
+_EMOJI = "NotoEmoji"
+# One font for Chinese, Japanese and Korean; characters they share have their Chinese form.
+_CJK = "WenQuanYi"
+_FILES = {_CJK: Path(paperang_p2_fonts_cjk.__file__).parent / "fonts" / "wqy-microhei.ttc"}
+_FALLBACKS = (
+    *(f"NotoSans{script}" for script in (
+        "Arabic", "Hebrew", "Devanagari", "Bengali", "Tamil", "Telugu", "Kannada", "Malayalam", "Gujarati", "Gurmukhi",
+        "Oriya", "Sinhala", "Thai", "Lao", "Khmer", "Myanmar", "Georgian", "Armenian", "Ethiopic",
+    )),
+    _EMOJI, "NotoSansSymbols", _CJK,
 )  # fmt: skip
+# Zero-width, and they change how their neighbours look: they must stand in their neighbours' font.
+_JOINERS = frozenset("\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}")
+_KEYCAP = "\N{COMBINING ENCLOSING KEYCAP}"
+_DRAW_NOTHING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _WEIGHTS = {"": 400.0, "B": 650.0}
 # Without them a variable font is its regular weight.
 _VARIATION = ("fvar", "gvar", "avar", "HVAR", "MVAR", "STAT")
 # What the pages say by themselves, whatever their data.
-_ALWAYS = frozenset(map(chr, range(0x20, 0x17F))) | frozenset("–—‘’“”•…−×→≤≥€·") | {MISSING}
+_ALWAYS = frozenset(map(chr, range(0x20, 0x17F))) | frozenset("–—‘’“”•…−×≤≥€·")
 
 
 def load_fonts(pdf: FPDF, texts: Iterable[str], folder: Path) -> None:
@@ -34,42 +45,50 @@ def load_fonts(pdf: FPDF, texts: Iterable[str], folder: Path) -> None:
 
     They are cut to size in ``folder``, which must last until the document has been put out.
     """
-    needed = _ALWAYS | {character for text in texts for character in text}
-    fallbacks = []
-    _add_latin(pdf, folder, frozenset(needed & characters_of(_LATIN)))
-    rest = needed - characters_of(_LATIN)
-    for script in _SCRIPTS:
-        name = f"NotoSans{script}"
+    needed = _ALWAYS | {character for text in texts for character in drawable(text)[0]}
+    latin = needed & characters_of(_LATIN)
+    rest, fallbacks = needed - latin, []
+    for name in _FALLBACKS:
         if here := rest & characters_of(name):
-            _add_script(pdf, folder, name, here | {" "})
+            _add_fallback(pdf, folder, name, here | {" "} | (_JOINERS & characters_of(name)))
             fallbacks.append(name)
             rest -= here
+    joining = _JOINERS if any(_JOINERS & characters_of(name) for name in fallbacks) else frozenset()
+    _add_latin(pdf, folder, frozenset(latin - joining))
     pdf.set_fallback_fonts(fallbacks, exact_match=False)
     # Joins Arabic letters, orders right-to-left text, places Indic vowels.
     pdf.set_text_shaping(use_shaping_engine=bool(fallbacks))
 
 
 def drawable(text: str) -> tuple[str, int]:
-    """Return the text with what cannot be drawn replaced, and how many characters that were.
+    """Return the text with what cannot be drawn as [U+code], and how many characters that were.
 
-    Control characters, which draw nothing and may reverse what stands beside them, are left out.
+    Control characters, which draw nothing and may reverse what stands beside them, are left out, and so is what asks
+    for another form of a character: there is one of each here.
     """
     known = _every()
-    kept = [character for character in " ".join(text.split()) if character.isprintable()]
+    composed = unicodedata.normalize("NFC", " ".join(text.split()))
+    kept = [character for character in composed if _is_drawn(character)]
     missing = sum(character not in known for character in kept)
-    return "".join(character if character in known else MISSING for character in kept), missing
+    return "".join(each if each in known else f"[U+{ord(each):04X}]" for each in kept), missing
+
+
+def _is_drawn(character: str) -> bool:
+    if "\N{VARIATION SELECTOR-1}" <= character <= "\N{VARIATION SELECTOR-16}" or character == _KEYCAP:
+        return False
+    return character in _JOINERS or unicodedata.category(character) not in _DRAW_NOTHING
 
 
 @cache
 def characters_of(name: str) -> frozenset[str]:
     """Return the characters a font draws."""
-    with TTFont(_file(name), lazy=True) as font:
+    with _open(name) as font:
         return frozenset(map(chr, font.getBestCmap()))
 
 
 @cache
 def _every() -> frozenset[str]:
-    return frozenset().union(characters_of(_LATIN), *(characters_of(f"NotoSans{each}") for each in _SCRIPTS))
+    return frozenset().union(*map(characters_of, (_LATIN, *_FALLBACKS)))
 
 
 def _add_latin(pdf: FPDF, folder: Path, characters: frozenset[str]) -> None:
@@ -89,7 +108,7 @@ def _latin(characters: frozenset[str], weight: float) -> bytes:
     return file.getvalue()
 
 
-def _add_script(pdf: FPDF, folder: Path, name: str, characters: Iterable[str]) -> None:
+def _add_fallback(pdf: FPDF, folder: Path, name: str, characters: Iterable[str]) -> None:
     """Add another script's font in its regular weight, with what shaping needs."""
     path = folder / f"{name}.ttf"
     with _cut(name, characters, without=_VARIATION) as font:
@@ -99,17 +118,18 @@ def _add_script(pdf: FPDF, folder: Path, name: str, characters: Iterable[str]) -
 
 
 def _cut(name: str, characters: Iterable[str], *, without: Iterable[str]) -> TTFont:
-    font = TTFont(_file(name), lazy=True)
+    font = _open(name)
     for table in without:
         if table in font:
             del font[table]
     options = subset.Options()
     options.layout_features = ["*"]
+    options.drop_tables += ["FFTM"]
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=[ord(character) for character in characters])
     cutter.subset(font)
     return font
 
 
-def _file(name: str) -> Path:
-    return _FOLDER / f"{name}[wght].ttf"
+def _open(name: str) -> TTFont:
+    return TTFont(_FILES.get(name, _NOTO / f"{name}[wght].ttf"), fontNumber=0, lazy=True)
