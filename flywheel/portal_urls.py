@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from apps.cycles.web import cycles, home, onboarding
-from apps.evaluations.web import conversations, dashboards, erasing, runs, threat_patterns, verdicts
+from apps.cycles.web import cycles, erasing, home, onboarding
+from apps.evaluations.web import conversations, dashboards, runs, threat_patterns, verdicts
 from apps.experiments.web import experiments
 from apps.improvements.web import improvements, shared
 from apps.improvements.web import insights as one_insight

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.cycles.services import scheduling, turning
+from apps.cycles.services import erasing, scheduling, turning
 from apps.platform import clock, work
 
 
@@ -20,3 +20,9 @@ def _mark_failed(*, organization_id: int, key: str) -> None:
 def turn(*, organization_id: int, key: str) -> None:
     """Go on with one cycle."""
     turning.go_on(organization_id=organization_id, cycle_id=key)
+
+
+@work.performs("cycles.erase")
+def erase(*, organization_id: int, key: str) -> None:
+    """Erase what there is of a person, by their keyed hash."""
+    erasing.erase(organization_id=organization_id, person=key)

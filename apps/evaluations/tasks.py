@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from apps.evaluations.services import assessing, erasing, rollups, runs, threat_patterns
+from apps.evaluations.services import assessing, rollups, runs, threat_patterns
 from apps.platform import work
 
 
@@ -34,12 +34,6 @@ def run(*, organization_id: int, key: str) -> None:
 def settle(*, organization_id: int, key: str) -> None:
     """Assess again what time has settled in one application."""
     assessing.settle(organization_id=organization_id, application_id=int(key))
-
-
-@work.performs("evaluations.erase")
-def erase(*, organization_id: int, key: str) -> None:
-    """Erase what there is of a person, by their keyed hash."""
-    erasing.erase(organization_id=organization_id, person=key)
 
 
 @work.performs("evaluations.roll_up")

@@ -255,6 +255,8 @@ class Erasure(TenantModel):
     finished_at = models.DateTimeField(null=True)
     # How much of each kind is gone.
     counts = models.JSONField(default=dict)
+    # While it is under way: the sessions found, and how far batches were gone through. Empty before and afterwards.
+    progress = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
 
     class Meta:
         constraints = [

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         print("flywheel: name the person: --org SLUG --user ID (or --list)", file=sys.stderr)
         return 2
     with connected(options.data_dir):
-        from apps.evaluations.services.erasing import ask_erasure, erase, hash_of, list_erasures
+        from apps.cycles.services.erasing import ask_erasure, erase, hash_of, list_erasures
         from apps.organizations import selectors
         from apps.platform import clock
         from apps.platform.tenancy import tenant
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         person = hash_of(organization, options.user)
         with tenant(organization.id):
             ask_erasure(organization_id=organization.id, person=person, at=clock.now(organization), actor="erase")
-        counts = erase(organization_id=organization.id, person=person)
+        counts = erase(organization_id=organization.id, person=person, user_id=options.user)
     told = ", ".join(f"{n:,} {kind}" for kind, n in counts.items())
     print(f"erased: {told}" if any(counts.values()) else "nothing was captured of that person")
     return 0

@@ -55,7 +55,7 @@ def _erase_again(options: argparse.Namespace) -> int:
 
     told = [json.loads(line) for line in options.erasures.read_text().splitlines() if line.strip()]
     with connected(options.data_dir):
-        from apps.evaluations.services.erasing import erase_again
+        from apps.cycles.services.erasing import erase_again
 
         return erase_again(told)
 

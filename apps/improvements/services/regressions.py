@@ -59,7 +59,12 @@ def collect_failures(*, application: Application, at: datetime) -> int:
 def own_probes(application: Application) -> list[Probe]:
     """Return the application's regression cases as probes, oldest first. Call inside tenant(...)."""
     rows = ProbeCase.objects.filter(application=application).order_by("id")[:MOST_OWN]
-    return [own_probe(f"own:{row.text_hash[:24]}", row.kind, row.text) for row in rows]
+    return [own_probe(probe_name(row.text_hash), row.kind, row.text) for row in rows]
+
+
+def probe_name(text_hash: str) -> str:
+    """Return the name under which a regression case is probed."""
+    return f"own:{text_hash[:24]}"
 
 
 def _is_confirmed(incident: dict[str, object]) -> bool:

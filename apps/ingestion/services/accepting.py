@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
-import zstandard
-
 from apps.ingestion.domain.digests import digest_messages, unit_hash
 from apps.ingestion.domain.excerpts import excerpt, storable
 from apps.ingestion.domain.formats import parse
+from apps.ingestion.domain.payloads import encode_payload
 from apps.ingestion.domain.redaction import Redactor
 from apps.ingestion.domain.stored import StoredMessage
 from apps.ingestion.domain.values import LineError, ParsedBatch
@@ -29,9 +27,6 @@ from apps.platform import work
 from apps.platform.identifiers import new_identifier
 from apps.platform.tenancy import tenant
 
-_encoder = msgspec.json.Encoder()
-# Level 1: the payload lives until it is stored; speed counts, not size.
-COMPRESSION_LEVEL = 1
 _LONGEST_DETAIL = 200
 
 
@@ -118,7 +113,7 @@ def explain(errors: Sequence[LineError], redactor: Redactor) -> list[dict[str, A
 def keep(batch: Batch, messages: Sequence[StoredMessage]) -> None:
     """Make a new batch durable with its messages, and ask for its storing. Call inside tenant(...)."""
     batch.public_id = new_identifier("b")
-    batch.payload = zstandard.compress(b"\n".join(_encoder.encode(each) for each in messages), COMPRESSION_LEVEL)
+    batch.payload = encode_payload(messages)
     batch.save(force_insert=True)
     work.ask("ingestion.store_batch", organization_id=batch.organization_id, key=batch.public_id)
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from apps.ingestion.domain.excerpts import excerpt
 from apps.ingestion.domain.formats import parse_again
+from apps.ingestion.domain.payloads import decode_payload
 from apps.ingestion.domain.redaction import Redactor
 from apps.ingestion.domain.values import LineError, ParsedBatch
 from apps.ingestion.models import Batch, RejectedLine
 from apps.ingestion.services.accepting import explain, keep, redact
 from apps.ingestion.services.joining import join_threads
 from apps.ingestion.services.sealing import seal, unseal
-from apps.ingestion.services.storing import decode_payload
 from apps.organizations.models import Organization
 from apps.organizations.services import record_audit
 

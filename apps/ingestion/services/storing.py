@@ -10,18 +10,15 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-import msgspec
-import zstandard
 from django.db import connection
 from psycopg.types.json import Jsonb
 
+from apps.ingestion.domain.payloads import decode_payload
 from apps.ingestion.domain.stored import StoredMessage, group_into_sessions
 from apps.ingestion.models import Batch
 from apps.organizations.models import Organization
 from apps.platform import clock, work
 from apps.platform.tenancy import tenant
-
-_lines = msgspec.json.Decoder(StoredMessage)
 
 # Kept by the connection, emptied by every commit (and by hand for a second batch in one transaction): making tables
 # anew costs a small push more than storing it.
@@ -111,12 +108,6 @@ def retry_batch(*, organization_id: int, batch_id: str) -> bool:
         return False
     work.retry_parked(organization_id=organization_id, kind="ingestion.store_batch", key=batch_id)
     return True
-
-
-def decode_payload(payload: bytes) -> list[StoredMessage]:
-    """Return the messages of a batch's payload."""
-    lines = zstandard.decompress(payload).splitlines()
-    return [_lines.decode(line) for line in lines]
 
 
 def _write(batch: Batch, messages: list[StoredMessage], captured_on: date) -> tuple[int, int]:

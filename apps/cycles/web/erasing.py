@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from apps.evaluations.services.erasing import ask_erasure
+from apps.cycles.services.erasing import ask_erasure
 from apps.ingestion.selectors import person_of
 from apps.organizations.web.access import ADMINISTRATORS, Access, page_url, portal_page
 

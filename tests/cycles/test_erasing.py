@@ -9,10 +9,10 @@ import pytest
 import zstandard
 from django.test import Client
 
+from apps.cycles.services.erasing import ask_erasure, erase, erase_again, hash_of, list_erasures
 from apps.evaluations.models import Assessment, ConversationFact
 from apps.evaluations.selectors import Filters, read_metrics
 from apps.evaluations.services import rollups
-from apps.evaluations.services.erasing import ask_erasure, erase, erase_again, hash_of, list_erasures
 from apps.ingestion.models import Batch, Conversation, Erasure, Message, Outcome
 from apps.ingestion.services import storing
 from apps.organizations.models import AuditEvent, Organization
@@ -56,7 +56,7 @@ def test_everything_of_the_person_goes_and_nothing_of_anybody_else(organization:
 
     counts = erase(organization_id=organization.id, person=person)
 
-    assert counts == {"lines": 4, "conversations": 2, "facts": 2, "outcomes": 1}
+    assert counts == {"lines": 4, "conversations": 2, "facts": 2, "outcomes": 1, "exposures": 0, "cases": 0}
     with tenant(organization.id):
         assert list(Conversation.objects.values_list("session_id", flat=True)) == ["b1"]
         assert list(ConversationFact.objects.values_list("session_id", flat=True)) == ["b1"]

@@ -1,0 +1,54 @@
+"""What analysis knows of a person, taken away. Assessments and verdicts go with their conversations by themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apps.evaluations.models import ConversationFact, FactAssignment, ThreatPattern
+from apps.ingestion.domain.naming import without
+from apps.ingestion.services.forgetting import Session, Trace
+from apps.organizations.services.auditing import forget_subjects
+from apps.platform import work
+
+
+@dataclass(frozen=True)
+class ForgottenFacts:
+    """How many facts went, and the assignments that only they told of."""
+
+    facts: int
+    assignments: frozenset[str]
+
+
+def sessions_in_facts(*, unit_hash: str) -> set[Session]:
+    """Return the sessions of a person that were counted, those included whose text is gone. Call inside tenant(...)."""
+    return set(ConversationFact.objects.filter(unit_hash=unit_hash).values_list("application_id", "session_id"))
+
+
+def forget_facts(trace: Trace) -> ForgottenFacts:
+    """Delete what was counted of these conversations, and have their days counted anew. Call inside tenant(...)."""
+    facts = list(ConversationFact.objects.filter(conversation_id__in=trace.conversations))
+    # Facts outlive their text: retention has taken these transcripts, not what was counted of them.
+    orphans = ConversationFact.objects.filter(unit_hash=trace.unit_hash, session_id__in=trace.names)
+    facts += [each for each in orphans if (each.application_id, each.session_id) in trace.sessions]
+    gone = {each.conversation_id for each in facts}
+    echoed = FactAssignment.objects.filter(conversation_id__in=gone)
+    assignments = frozenset(echoed.values_list("assignment_id", flat=True))
+    echoed.delete()
+    ConversationFact.objects.filter(conversation_id__in=gone).delete()
+    for application_id, day in sorted({(each.application_id, each.day) for each in facts}):
+        work.ask("evaluations.roll_up", organization_id=facts[0].organization_id, key=f"{application_id}:{day}")
+    return ForgottenFacts(len(gone), assignments)
+
+
+def forget_mentions(trace: Trace, *, organization_id: int) -> None:
+    """Take the sessions out of threat patterns, with their examples, and out of the audit trail's verdicts.
+
+    Whose message an example was is not kept beside it, so all of such a pattern's go. What the pattern matches stays:
+    at least two users said it. Call inside tenant(...).
+    """
+    if not trace.names:
+        return
+    for pattern in ThreatPattern.objects.select_for_update().filter(sessions__has_any_keys=list(trace.names)):
+        pattern.sessions, pattern.examples = without(pattern.sessions, trace.names), []
+        pattern.save(update_fields=["sessions", "examples"])
+    forget_subjects(organization_id=organization_id, action="verdict.given", subjects=trace.names)
