@@ -11,7 +11,7 @@ from apps.ingestion.web import policies, sources
 from apps.ingestion.web import views as captured
 from apps.insights.web import alerts, insights
 from apps.library.web import guardrails, prompts
-from apps.organizations.web import models, people, tenants, webhooks
+from apps.organizations.web import models, organization, people, tenants, webhooks
 from apps.reports.web import assumptions, lines, roi
 
 urlpatterns = [
@@ -80,6 +80,8 @@ urlpatterns = [
     path("uploads/<str:batch_id>/rejected.ndjson", captured.rejected_lines, {"form": "ndjson"}, name="rejected_json"),
     path("sources/", sources.sources, name="sources"),
     path("organizations/", tenants.organizations, name="organizations"),
+    path("organization/", organization.organization, name="organization"),
+    path("organization/erase/", erasing.erase_organization, name="erase_organization"),
     path("organizations/switch/", tenants.switch_organization, name="switch_organization"),
     path("applications/", tenants.applications, name="applications"),
     path("applications/new/", tenants.create_application, name="create_application"),

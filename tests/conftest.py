@@ -37,7 +37,10 @@ def committed(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         yield
         with connections["owner"].cursor() as cursor:
-            cursor.execute("TRUNCATE organizations_organization, auth_user, platform_workitem CASCADE")
+            cursor.execute(
+                "TRUNCATE organizations_organization, organizations_organizationerasure, auth_user, platform_workitem"
+                " CASCADE"
+            )
         connections.close_all()
 
 

@@ -2,8 +2,11 @@
 
 from celery import shared_task
 
-from apps.cycles.services import erasing, scheduling, turning
+from apps.cycles.services import erasing, erasing_organizations, scheduling, turning
 from apps.platform import clock, work
+
+# A worker gives others a turn after this long.
+_TURN_S = 60.0
 
 
 @shared_task(name="cycles.start_due", time_limit=60)
@@ -26,3 +29,10 @@ def turn(*, organization_id: int, key: str) -> None:
 def erase(*, organization_id: int, key: str) -> None:
     """Erase what there is of a person, by their keyed hash."""
     erasing.erase(organization_id=organization_id, person=key)
+
+
+@work.performs(erasing_organizations.KIND)
+def erase_organization(*, organization_id: int, key: str) -> None:
+    """Erase a piece of an organization, and ask for the next."""
+    if not erasing_organizations.erase_organization(organization_id=organization_id, seconds=_TURN_S):
+        work.ask(erasing_organizations.KIND, organization_id=organization_id, key=key)

@@ -223,3 +223,21 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.subject}"
+
+
+class OrganizationErasure(models.Model):
+    """That an organization was erased, by whom and how much went: the platform's own record, which names no data.
+
+    ``fingerprint`` stands for the organization (see ``organizations.selectors.fingerprint_of``): it knows it again in a
+    restored backup, and no other that takes its address later. Wall times.
+    """
+
+    fingerprint = models.CharField(max_length=64, unique=True)
+    asked_by = models.CharField(max_length=254)
+    asked_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    # Rows that went, by table.
+    counts = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.fingerprint[:12]

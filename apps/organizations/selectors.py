@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import F, Q
 from django.http import Http404
@@ -19,6 +19,7 @@ from apps.organizations.models import (
     ModelEndpoint,
     ModelSpending,
     Organization,
+    OrganizationErasure,
 )
 from apps.platform.models import WebhookDelivery, WebhookEndpoint
 
@@ -66,6 +67,17 @@ def list_organizations() -> list[Organization]:
 def get_organization(slug: str) -> Organization | None:
     """Return the organization of this slug."""
     return Organization.objects.filter(slug=slug).first()
+
+
+def fingerprint_of(organization: Organization) -> str:
+    """Return what stands for an organization that is erased: a digest of its address and the moment it was made."""
+    made = organization.created_at.astimezone(UTC).isoformat()
+    return hashlib.sha256(f"{organization.slug}\n{made}\n{organization.id}".encode()).hexdigest()
+
+
+def list_organization_erasures() -> list[OrganizationErasure]:
+    """Return the organizations that were erased, or are being, oldest first."""
+    return list(OrganizationErasure.objects.order_by("id"))
 
 
 def named_application(slug: str | None) -> Application | None:

@@ -56,8 +56,11 @@ def _erase_again(options: argparse.Namespace) -> int:
     told = [json.loads(line) for line in options.erasures.read_text().splitlines() if line.strip()]
     with connected(options.data_dir):
         from apps.cycles.services.erasing import erase_again
+        from apps.cycles.services.erasing_organizations import erase_organizations_again
 
-        return erase_again(told)
+        organizations = [each for each in told if "erased_organization" in each]
+        people = [each for each in told if "erased_organization" not in each]
+        return erase_again(people) + erase_organizations_again(organizations)
 
 
 def _take_keys(data_dir: Path, keys: dict[str, str]) -> None:

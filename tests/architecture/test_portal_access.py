@@ -144,6 +144,8 @@ DOORS = {
     "act_on_webhook": Door(None, ADMINISTRATORS, ids=("webhook_id", "action")),
     "redaction": Door(ADMINISTRATORS, ADMINISTRATORS, form={"policy": "drop"}),
     "audit": Door(ADMINISTRATORS),
+    "organization": Door(ADMINISTRATORS),
+    "erase_organization": Door(None, frozenset({"owner"}), form={"confirm": "another"}),
 }
 # Not about one organization: any signed-in person.
 PERSONAL = {"organizations", "switch_organization", "invitation"}

@@ -17,6 +17,7 @@ OUTSIDE_ROW_SECURITY = {
     "organizations_membership": "who may enter which organization is asked before entering",
     "organizations_apikey": "a key is looked up to learn the organization",
     "organizations_auditevent": "written by actions outside any organization too",
+    "organizations_organizationerasure": "the platform's record of organizations that are gone; names no data",
     "cycles_schedule": "the tick looks for every organization's slots; times and ids only",
     "reports_reportschedule": "the tick looks for every organization's reports; times and ids only",
     "reports_financepermission": "what a member may is asked before entering, as the membership is",

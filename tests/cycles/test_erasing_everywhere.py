@@ -111,6 +111,7 @@ KEPT = {
     "reports_reportschedule": _SETTINGS,
     "reports_financepermission": _SETTINGS,
     "organizations_organization": _SETTINGS,
+    "organizations_organizationerasure": "the platform's record of organizations that are gone; names no data",
     "organizations_membership": "the organization's own people",
     "organizations_invitation": "the organization's own people",
     "organizations_application": _SETTINGS,

@@ -57,6 +57,7 @@ PAGES = (
     "/guardrails/",
     "/guardrails/house-rules/?application=support",
     "/library/",
+    "/organization/",
     "/library/support/",
     "/shared/",
     "/cycles/",

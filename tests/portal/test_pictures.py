@@ -53,6 +53,7 @@ PAGES = {
     "cycles": "/cycles/",
     "configuration": "/applications/support/wheel/",
     "organizations": "/organizations/",
+    "organization": "/organization/",
     "applications": "/applications/",
     "application": "/applications/support/",
     "team": "/team/",

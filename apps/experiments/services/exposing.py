@@ -158,6 +158,12 @@ def rebuild(*, organization_id: int, phase: Phase) -> int:
         return int(cursor.rowcount)
 
 
+def forget_stream(*, organization_id: int) -> None:
+    """Drop what waits for an organization that is erased. Without a broker it expires with the stream's bound."""
+    with suppress(redis.RedisError):
+        client().delete(_stream(organization_id))
+
+
 def forget() -> None:
     """Forget what this process has noted: for a broker that was emptied, and for tests."""
     _seen.clear()

@@ -26,6 +26,7 @@ from apps.platform.tenancy import tenant
 ORGANIZATION_KEY = "organization_id"
 EVERYONE = frozenset(Membership.Role.values)
 # Who may change what: keys, people and profiles; uploads and runs.
+OWNERS = frozenset({Membership.Role.OWNER})
 ADMINISTRATORS = frozenset({Membership.Role.OWNER, Membership.Role.ADMIN})
 WORKERS = ADMINISTRATORS | {Membership.Role.ANALYST}
 
@@ -136,6 +137,11 @@ def _current(request: HttpRequest, memberships: tuple[Membership, ...]) -> Membe
 def choose_organization(request: HttpRequest, organization: Organization) -> None:
     """Remember which organization the person looks at."""
     request.session[ORGANIZATION_KEY] = organization.id
+
+
+def forget_choice(request: HttpRequest) -> None:
+    """Have the person look at another of their organizations, or choose one, on the next page."""
+    request.session.pop(ORGANIZATION_KEY, None)
 
 
 def page_url(name: str, access: Access, /, *arguments: Any, **query: Any) -> str:

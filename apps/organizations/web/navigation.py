@@ -30,6 +30,7 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Experiments", "experiments", "Deploy", 4, None, None),
     ("ROI", "roi", "Measure", 5, None, None),
     ("Cycles", "cycles", "Repeat", None, None, None),
+    ("Settings", "organization", "Organization", None, None, ADMINISTRATORS),
     ("Applications", "applications", "Organization", None, None, None),
     ("Language models", "models", "Organization", None, None, ADMINISTRATORS),
     ("API keys", "keys", "Organization", None, None, ADMINISTRATORS),
