@@ -4,8 +4,10 @@ BIN := .venv/bin
 SERVE ?= 1
 # Test files are handed to so many processes, each with a database and a broker of its own. 0: one after the other.
 PROCESSES ?= 2
+# Everything here lives in .venv/ and var/, and so may compiled bytecode: without it each of many processes compiles Django anew.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test setup setup-dev up check browser pictures bench requirements clean
+.PHONY: demo test setup setup-dev up check browser pictures bench structure requirements clean
 .DEFAULT_GOAL := demo
 
 demo: setup            ## everything from nothing: a simulated week of production, analyzed, then the portal
@@ -35,6 +37,9 @@ pictures: setup-dev    ## pictures of every page under var/screenshots, and the 
 
 bench: setup           ## benchmarks, with ratios measured in the same run
 	@$(BIN)/flywheel bench ingest && $(BIN)/flywheel bench analyze && $(BIN)/flywheel bench serve
+
+structure: setup       ## write down what all migrations make, for new databases to begin with
+	@$(BIN)/python scripts/write_structure.py
 
 setup: .venv/.base
 setup-dev: .venv/.dev

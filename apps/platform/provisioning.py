@@ -42,6 +42,8 @@ def grant_privileges(run_role: str) -> None:
         cursor.execute(_say("GRANT SELECT ON django_migrations TO {}", run_role))
         cursor.execute(_FUNCTIONS)
         for (signature,) in cursor.fetchall():
+            # Everybody may execute a new function, until told otherwise.
+            cursor.execute(sql.SQL("REVOKE ALL ON FUNCTION {} FROM PUBLIC").format(sql.SQL(signature)))
             cursor.execute(
                 sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(signature), sql.Identifier(run_role))
             )

@@ -77,3 +77,14 @@ def test_a_child_of_another_organizations_parent_is_refused() -> None:
         )  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_the_owners_functions_are_executed_by_the_run_role_only() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), count(*) FILTER (WHERE has_function_privilege('public', oid, 'EXECUTE')), "
+            "count(*) FILTER (WHERE has_function_privilege(oid, 'EXECUTE')) FROM pg_proc WHERE proname LIKE 'flywheel%'"
+        )
+        known, by_everybody, by_us = cursor.fetchone()
+    assert known == by_us > 0
+    assert by_everybody == 0

@@ -3,15 +3,23 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, call_command
+from django.core.management import BaseCommand, CommandParser, call_command
 
 from apps.platform.provisioning import grant_privileges
+from apps.platform.structure import begin_with_structure
 
 
 class Command(BaseCommand):
     help = "Migrate as the owner and grant the run role what it needs. Repeatable."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--every-migration", action="store_true", help="replay all of them on an empty database, however slow"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if not options["every_migration"]:
+            begin_with_structure()
         call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
         # By name: this is the floor, and knows no app above it.
         call_command("maintain", verbosity=0)
