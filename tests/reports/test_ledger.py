@@ -110,7 +110,10 @@ def test_what_nobody_has_valued_is_left_out_and_said(ledger: Ledger) -> None:
 
     (left,) = [each for each in content["left_out"] if each["metric"] == "escalation_rate"]
     assert left["why"] == "nobody has said escalation_cost"
-    assert "Nobody has said support: escalation_cost" in content["missing"]
+    assert (
+        "Nobody has said escalation_cost of support: what a conversation handed over to a person costs"
+        in content["missing"]
+    )
     assert (content["state"], content["headline"], content["figures"]) == ("empty", None, None)
 
 

@@ -11,22 +11,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from apps.reports.domain.ledger import Assembled, Book, Row
 from apps.reports.domain.months import in_words, later
 from apps.reports.domain.roi.figures import money
 from apps.reports.domain.roi.model import GRADE_WORDS, Grade, Model
-from apps.reports.domain.worth import TEAMS, worth_of
+from apps.reports.domain.worth import TEAMS, unit_of, worth_of
 
 if TYPE_CHECKING:
-    from apps.reports.domain.roi.simulating import LineReturn, Simulation
+    from apps.reports.domain.roi.simulating import CostTotal, LineReturn, Simulation, Swing
 
+_Return = TypeVar("_Return", bound="LineReturn | CostTotal")
 Content = dict[str, Any]
 FORMAT = 1
 NO_CURRENCY = "no_currency"
 EMPTY = "empty"
 READY = "ready"
+DID = frozenset({"promoted", "deployed"})
+# The waterfall shows so many lines; smaller ones, and what is less than a share of the whole, stand together.
+_STEPS = 12
+_SMALLEST_STEP = 0.005
 
 
 def make_content(book: Book, assembled: Assembled, simulation: Simulation | None, *, code: str, as_of: str) -> Content:
@@ -86,13 +91,11 @@ def _simulated(book: Book, model: Model, first: str, simulation: Simulation) -> 
             plain(asdict(each)) | {"label": months[each.month]} for each in simulation.by_month if each.month
         ],
         "at_start": plain(asdict(simulation.by_month[0])),
-        "lines": [_line(book, model, line) for line in simulation.lines],
-        "apart": [_line(book, model, line) for line in simulation.apart],
-        "costs": [plain(asdict(cost)) | _described(book, cost.key) for cost in simulation.costs],
+        "lines": [_line(book, model, line) for line in _largest_first(simulation.lines)],
+        "apart": [_line(book, model, line) for line in _largest_first(simulation.apart)],
+        "costs": [plain(asdict(cost)) | _described(book, cost.key) for cost in _largest_first(simulation.costs)],
         "waterfall": _waterfall(simulation),
-        "tornado": [
-            plain(asdict(swing)) | {"label": _input_label(swing.label, book)} for swing in simulation.tornado[:10]
-        ],
+        "tornado": [plain(asdict(swing)) | _input(swing, book) for swing in simulation.tornado[:10]],
         # Estimates have a band of their own above.
         "not_counted": [
             words for words in dict.fromkeys(simulation.not_counted)
@@ -164,41 +167,81 @@ def _described(book: Book, key: str) -> dict[str, Any]:
     return described
 
 
-def _input_label(label: str, book: Book) -> str:
-    """Return the name of an input; whose it is only where there are several applications."""
-    application, colon, key = label.partition(":")
-    if not colon or application not in book.assumptions:
-        return label
-    return key if len(book.assumptions) == 1 else f"{key}, {application}"
+def _input(swing: Swing, book: Book) -> dict[str, str]:
+    """Return an input's name (whose it is only where there are several applications), its unit or its metric."""
+    application, colon, key = swing.key.partition(":")
+    if colon and application in book.assumptions:
+        name = key.replace("_", " ").capitalize()
+        return {
+            "label": name if len(book.assumptions) == 1 else f"{name}, {application}",
+            "unit": unit_of(key, next((each.unit for each in book.assumptions[application] if each.key == key), "")),
+        }
+    row = next((row for row in book.rows if row.key == swing.key and row.metric), None)
+    if row is None:
+        return {"label": swing.label, "unit": ""}
+    return {"label": f"Effect of {row.name} on {row.metric.replace('_', ' ')}", "unit": "", "metric": row.metric}
+
+
+def _largest_first(found: Sequence[_Return]) -> list[_Return]:
+    return sorted(found, key=lambda each: -abs(each.total.mean))
 
 
 def _waterfall(simulation: Simulation) -> list[dict[str, Any]]:
-    """Means of the draws, which add up as medians do not."""
-    items = [{"label": line.label, "value": plain(line.total.mean), "grade": line.grade} for line in simulation.lines]
-    items += [{"label": cost.label, "value": plain(-cost.total.mean), "grade": None} for cost in simulation.costs]
-    return [*items, {"label": "Net", "value": plain(simulation.net.mean), "grade": None, "total": True}]
+    """Means of the draws, which add up as medians do not: benefits and costs, largest first, the smallest together."""
+    items: list[dict[str, Any]] = [
+        {"label": line.label, "value": line.total.mean, "grade": line.grade}
+        for line in _largest_first(simulation.lines)
+    ]
+    items += [
+        {"label": cost.label, "value": -cost.total.mean, "grade": None} for cost in _largest_first(simulation.costs)
+    ]
+    sizes = sorted((abs(each["value"]) for each in items), reverse=True)
+    least = max(sum(sizes) * Decimal(str(_SMALLEST_STEP)), sizes[_STEPS - 1] if len(sizes) > _STEPS else Decimal(0))
+    small = [each for each in items if abs(each["value"]) < least]
+    if len(small) > 1:
+        items = [each for each in items if each not in small]
+        together = sum((each["value"] for each in small), Decimal(0))
+        items.append({"label": f"{len(small)} smaller lines together", "value": together, "grade": None})
+    items.append({"label": "Net", "value": simulation.net.mean, "grade": None, "total": True})
+    return [plain(each) for each in items]
 
 
 def teams_of(content: Content) -> list[dict[str, Any]]:
-    """Return, by team, what it did and what it learned: every decided change is one or the other."""
+    """Return, by team, its changes with their results: what held is done, what did not is learned.
+
+    Each change is {"name", "did", "line" (one of its lines), "results" (its lines that are the team's)}.
+    """
     every = [*content["lines"], *content["apart"], *content["costs"], *content["left_out"]]
-    found = []
+    found: list[dict[str, Any]] = []
     for team in TEAMS:
-        mine = [each for each in every if each.get("team") == team and each.get("metric")]
-        found.append(
-            {
-                "team": team,
-                "did": [each for each in mine if each["state"] in ("promoted", "deployed")],
-                "learned": [each for each in mine if each["state"] not in ("promoted", "deployed")],
-            }
-        )
+        results: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for each in every:
+            if each.get("team") == team and each.get("metric"):
+                results.setdefault((each["source_id"], each["application"]), []).append(each)
+        changes = [
+            {"name": lines[0]["name"], "did": lines[0]["state"] in DID, "line": lines[0], "results": lines}
+            for lines in results.values()
+        ]
+        found.append({"team": team, "changes": sorted(changes, key=lambda change: not change["did"])})
     return found
+
+
+def by_application(content: Content) -> list[dict[str, Any]]:
+    """Return benefit, cost and net of each application, means of the draws."""
+    sums: dict[str, list[float]] = {}
+    for section, place in (("lines", 0), ("costs", 1)):
+        for each in content[section]:
+            sums.setdefault(each.get("application", ""), [0.0, 0.0])[place] += each["total"]["mean"]
+    return [
+        {"application": name, "benefit": benefit, "cost": cost, "net": benefit - cost}
+        for name, (benefit, cost) in sorted(sums.items())
+    ]
 
 
 def adopted(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     """Return the changes that hold in several applications: (name, applications)."""
     found: dict[tuple[str, str], dict[str, None]] = {}
     for row in rows:
-        if row.metric and row.state in ("promoted", "deployed"):
+        if row.metric and row.state in DID:
             found.setdefault((row.source_id, row.name), {})[row.application] = None
     return [(name, list(where)) for (_, name), where in found.items() if len(where) > 1]

@@ -21,7 +21,7 @@ from apps.reports.domain.roi.model import (
     Model,
     Term,
 )
-from apps.reports.domain.worth import SPENDINGS, Spending, Worth, worth_of
+from apps.reports.domain.worth import SPENDINGS, Spending, Worth, words_of, worth_of
 
 HORIZON = 12
 
@@ -119,7 +119,7 @@ def assemble(book: Book) -> Assembled:
         elif lacking:
             names = " and ".join(lacking)
             left_out[key] = f"nobody has said {names}"
-            missing |= dict.fromkeys(f"{newest.application}: {name}" for name in lacking)
+            missing |= dict.fromkeys(f"{name} of {newest.application}: {words_of(name)}" for name in lacking)
         elif newest.kind is None:
             benefits.append(_benefit(key, rows, first, book))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from apps.reports.domain.months import between, end_of, later, month_of, start_of
 
@@ -68,13 +68,16 @@ def next_due(kind: str, at: datetime) -> datetime:
 
 
 def named(kind: str, name: str) -> str:
-    """Write a period for people: November 2026, fourth quarter 2026, or its days."""
+    """Write a period for people: November 2026, Quarter 4 of 2026, or its days, 1 to 29 Nov 2026."""
     if kind == "monthly":
         return f"{start_of(name):%B %Y}"
     if kind == "quarterly":
         return f"Quarter {name[-1]} of {name[:4]}"
-    first, _, last = name.partition("/")
-    return f"{first} to {last}" if first != last else first
+    first, last = (date.fromisoformat(day) for day in name.split("/"))
+    if first == last:
+        return f"{last.day} {last:%b %Y}"
+    begins = f"{first.day}" if (first.year, first.month) == (last.year, last.month) else f"{first.day} {first:%b %Y}"
+    return f"{begins} to {last.day} {last:%b %Y}"
 
 
 def noun(kind: str) -> str:

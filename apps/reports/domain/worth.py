@@ -103,6 +103,24 @@ KNOWN: Mapping[str, Known] = MappingProxyType(
         )
     }
 )
+
+
+def unit_of(key: str, unit: str) -> str:
+    """Return the unit the product reads an assumption in; ``unit`` is what was said of one it does not know."""
+    known = KNOWN.get(key)
+    if known is not None:
+        return known.unit
+    return "money each" if key.startswith("value_of_") else unit
+
+
+def words_of(key: str) -> str:
+    """Return what an assumption is about, as the end of a sentence."""
+    known = KNOWN.get(key)
+    if known is not None:
+        return known.words[0].lower() + known.words[1:]
+    return f"what one of {key.removeprefix('value_of_').replace('_', ' ')} is worth"
+
+
 SHARES = frozenset(key for key, known in KNOWN.items() if known.unit.startswith("share"))
 
 

@@ -26,7 +26,11 @@ class Box:
 
 def fan(pdf: FPDF, box: Box, points: Sequence[dict[str, Any]], currency: str) -> None:
     """Draw cumulative net value by month: the 80 % and 50 % bands, P10 and P50, and break-even."""
-    plot = Box(box.x + 16, box.y + 3, box.w - 44, box.h - 10)
+    ends = [(points[-1][name], f"{words} {amount(points[-1][name], currency)}", name) for name, words in
+            (("p90", "P90"), ("p50", "P50"), ("p10", "P10, at least"))]  # fmt: skip
+    pdf.set_font(FAMILY, "B", 7)
+    room = max(pdf.get_string_width(words) for _, words, _ in ends) + 2
+    plot = Box(box.x + 16, box.y + 3, box.w - 16 - room, box.h - 10)
     low, high, step = _ticks([0.0, *(point[name] for point in points for name in ("p10", "p90"))])
     last = max(len(points) - 1, 1)
 
@@ -45,8 +49,7 @@ def fan(pdf: FPDF, box: Box, points: Sequence[dict[str, Any]], currency: str) ->
         for (x1, y1), (x2, y2) in pairwise(found):
             _line(pdf, x1, y1, x2, y2, colour=ACCENT, width=width)
     _text(pdf, at(last, 0)[0] - 13, at(0, 0)[1] + 3, "break-even", size=6.5, colour=INK_3)
-    _ends(pdf, plot, [(at(last, points[-1][name])[1], words, points[-1][name]) for name, words in
-                      (("p90", "P90"), ("p50", "P50"), ("p10", "P10, at least"))], currency)  # fmt: skip
+    _ends(pdf, plot, [(at(last, value)[1], words, name != "p90") for value, words, name in ends])
     every = max(1, math.ceil(len(points) / 7))
     for place, point in enumerate(points):
         if place % every == 0:
@@ -82,11 +85,11 @@ def waterfall(pdf: FPDF, box: Box, items: Sequence[dict[str, Any]], currency: st
               bold=bool(item.get("total")))  # fmt: skip
 
 
-def tornado(pdf: FPDF, box: Box, swings: Sequence[dict[str, Any]], currency: str) -> None:
-    """Draw how far the net value moves when one input goes from its P10 to its P90."""
-    names, figures = 62.0, 24.0
-    plot = Box(box.x + names, box.y, box.w - names - figures, box.h)
-    values = [float(each[name]) for each in swings for name in ("net_at_low", "net_at_high")]
+def tornado(pdf: FPDF, box: Box, swings: Sequence[dict[str, Any]], currency: str, *, middle: float) -> None:
+    """Draw how far the net value moves when one input goes from its P10 to its P90 (``inputs``), from the middle."""
+    names, inputs, figures = 62.0, 36.0, 20.0
+    plot = Box(box.x + names, box.y, box.w - names - inputs - figures, box.h)
+    values = [middle, *(float(each[name]) for each in swings for name in ("net_at_low", "net_at_high"))]
     low, high = min(values), max(values)
     row = box.h / len(swings)
     spread = (high - low) or 1.0
@@ -97,7 +100,10 @@ def tornado(pdf: FPDF, box: Box, swings: Sequence[dict[str, Any]], currency: str
         pdf.set_fill_color(*ACCENT)
         pdf.rect(left, top + row * 0.25, max(right - left, 0.4), row * 0.5, style="F")
         _text(pdf, box.x, top + row * 0.65, cut(pdf, each["label"], names - 3, 7.5), size=7.5, colour=INK_2)
+        _text(pdf, box.x + box.w - figures, top + row * 0.65, each["inputs"], size=7, colour=INK_3, align="R")
         _text(pdf, box.x + box.w, top + row * 0.65, amount(ends[1] - ends[0], currency), size=7.5, align="R")
+    at = plot.x + plot.w * (middle - low) / spread
+    _line(pdf, at, plot.y, at, plot.y + plot.h, colour=INK_3, width=0.2)
 
 
 def _grid(pdf: FPDF, plot: Box, low: float, high: float, step: float, currency: str) -> None:
@@ -109,13 +115,12 @@ def _grid(pdf: FPDF, plot: Box, low: float, high: float, step: float, currency: 
         value += step
 
 
-def _ends(pdf: FPDF, plot: Box, ends: list[tuple[float, str, float]], currency: str) -> None:
+def _ends(pdf: FPDF, plot: Box, ends: list[tuple[float, str, bool]]) -> None:
     floor = -math.inf
-    for y, words, value in sorted(ends):
+    for y, words, bold in sorted(ends):
         y = max(y, floor + 3.4)
         floor = y
-        _text(pdf, plot.x + plot.w + 1.5, y + 0.9, f"{words} {amount(value, currency)}", size=7, colour=ACCENT,
-              bold=words != "P90")  # fmt: skip
+        _text(pdf, plot.x + plot.w + 1.5, y + 0.9, words, size=7, colour=ACCENT, bold=bold)
 
 
 def _ticks(values: Sequence[float]) -> tuple[float, float, float]:
@@ -143,4 +148,7 @@ def _text(
     pdf.set_text_color(*colour)
     width = pdf.get_string_width(text)
     shift = {"L": 0.0, "C": width / 2, "R": width}[align]
-    pdf.text(x - shift, y, text)
+    # A cell, not text(), which knows no other script's font. Its baseline lies at .8 of a cell as high as its letters.
+    height = size / pdf.k
+    pdf.set_xy(x - shift, y - 0.8 * height)
+    pdf.cell(width, height, text)

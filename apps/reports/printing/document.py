@@ -11,13 +11,22 @@ from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace
 
-from apps.reports.domain.content import READY, teams_of
+from apps.reports.domain.content import READY
 from apps.reports.domain.periods import named
 from apps.reports.models import Report
 from apps.reports.printing.charts import Box, fan, tornado, waterfall
 from apps.reports.printing.fonts import FAMILY, drawable, load_fonts
 from apps.reports.printing.style import ACCENT, INK, INK_2, INK_3, LINE, amount
-from apps.reports.wording import effect_words, input_words, payback_words, state_words, volume_words
+from apps.reports.printing.telling import (
+    left_out,
+    not_counted,
+    period,
+    rows_of_applications,
+    rows_of_assumptions,
+    rows_of_lines,
+    rows_of_teams,
+)
+from apps.reports.wording import payback_words, swing_words
 
 _MARGIN = 18.0
 _WIDTH = 210 - 2 * _MARGIN
@@ -52,6 +61,8 @@ class _Pages(FPDF):
         self._report, self._organization = report, organization
         self.set_margins(_MARGIN, 16, _MARGIN)
         self.set_auto_page_break(True, margin=20)
+        # Text begins where tables and charts do.
+        self.c_margin = 0
         self.set_title(f"Return on the wheel, {named(report.kind, report.period)}")
         self.set_creator("Flywheel")
         if report.frozen_at is not None:
@@ -70,43 +81,43 @@ class _Pages(FPDF):
     def write(self, content: dict[str, Any], *, missing: int) -> None:  # type: ignore[override]
         """Write every page."""
         self.add_page()
-        self._first(content)
-        if content["state"] == READY:
-            self._made_of(content)
+        about = content["application"] or "all applications"
+        whose = f"{self._organization}  ·  {named(self._report.kind, self._report.period)}  ·  {about}"
+        self._say(whose, 9, INK_3, gap=1)
+        self._say("Return on the wheel", 13, INK, bold=True, gap=4)
+        self._say(f"{content['headline'] or 'Nothing can be added up yet'}.", 20, INK, bold=True, gap=4)
+        ready = content["state"] == READY
+        if ready:
+            self._answer(content)
+            self._waterfall(content)
+        self._list("What we did not count", not_counted(content))
+        self._list("What is missing", content["missing"])
+        if ready:
+            self._lines(content)
+        self._left_out(content)
+        if ready:
+            self._tornado(content)
             self._teams(content)
+            self._applications(content)
         self._assumptions(content)
         self._small_print(content, missing)
 
-    def _first(self, content: dict[str, Any]) -> None:
-        self._say(f"{self._organization}  ·  {named(self._report.kind, self._report.period)}", 9, INK_3, gap=1)
-        self._say("Return on the wheel", 13, INK, bold=True, gap=5)
-        self._say(content["headline"] or "Nothing can be added up yet.", 21, INK, bold=True, gap=4)
-        if content["state"] == READY:
-            self._figures(content)
-            before = content.get("before")
-            if before:
-                claimed = before["claimed"]
-                words = f"{before['words']} against {before['name']}."
-                if claimed is not None:
-                    currency = content["currency"]
-                    words += f" Claimed then for this period: {amount(claimed, currency)}, realised: "
-                    words += f"{amount(before['realised'], currency)}."
-                self._say(words, 9.5, INK_2, gap=3)
-            self._heading(
-                "Net value, cumulative",
-                f"{content['draws']:,} draws, seed {content['seed']}. Dark band 50 %, light band 80 %.",
-            )
-            y = self.get_y()
-            fan(self, Box(_MARGIN, y, _WIDTH, 62), content["fan"], content["currency"])
-            self.set_y(y + 66)
-        self._list("What is missing", content["missing"])
-        self._list("What we did not count", [*_apart(content), *content["not_counted"]])
+    def _answer(self, content: dict[str, Any]) -> None:
+        self._figures(content)
+        self._say(period(content), 9, INK_2, gap=4)
+        self._heading(
+            "Net value, cumulative",
+            f"{content['draws']:,} draws, seed {content['seed']}. Dark band 50 %, light band 80 %.",
+        )
+        y = self.get_y()
+        fan(self, Box(_MARGIN, y, _WIDTH, 50), content["fan"], content["currency"])
+        self.set_y(y + 54)
 
     def _figures(self, content: dict[str, Any]) -> None:
         figures, currency = content["figures"], content["currency"]
         roi = figures["roi"]
         told = [
-            ("As likely more as less", amount(figures["net"]["p50"], currency), "P50"),
+            ("50 % likely to exceed", amount(figures["net"]["p50"], currency), "P50"),
             ("10 % likely to exceed", amount(figures["net"]["p90"], currency), "P90"),
             ("Return, (B − C) / C", f"{roi['p50']:,.0f} %" if roi else "no cost",
              f"P10 {roi['p10']:,.0f} %, P90 {roi['p90']:,.0f} %" if roi else "so there is no ratio"),
@@ -126,79 +137,79 @@ class _Pages(FPDF):
                 self.cell(width - 3, 4, drawable(text)[0])
         self.set_xy(_MARGIN, top + 15 * 2 + 2)
 
-    def _made_of(self, content: dict[str, Any]) -> None:
+    def _waterfall(self, content: dict[str, Any]) -> None:
         items = content["waterfall"]
-        if len(items) > 1:
-            self.add_page()
-            self._heading("What it is made of", "Means of the draws, so that they add up. Undecided and negative lines "
-                          "are in; the letter is the grade of the evidence.")  # fmt: skip
-            height, y = 7.0 * len(items), self.get_y()
-            if height <= 200:
-                waterfall(self, Box(_MARGIN, y, _WIDTH, height), _plain_labels(items), content["currency"])
-                self.set_y(y + height + 6)
-        self._lines(content)
-        if content["tornado"]:
-            height = 7.0 * len(content["tornado"])
-            self._room(height + 18)
-            self._heading("What drives the spread", "Net value when one input goes from its P10 to its P90, all others "
-                          "at their middle.")  # fmt: skip
-            y = self.get_y()
-            tornado(self, Box(_MARGIN, y, _WIDTH, height), _plain_labels(content["tornado"]), content["currency"])
-            self.set_y(y + height + 6)
+        if len(items) < 2:
+            return
+        height = 5.2 * len(items)
+        self._room(height + 14)
+        self._heading("What it is made of", f"Over {content['months']} months, means of the draws, so that they add "
+                      "up. The letter is the grade of the evidence.")  # fmt: skip
+        y = self.get_y()
+        waterfall(self, Box(_MARGIN, y, _WIDTH, height), _plain_labels(items), content["currency"])
+        self.set_y(y + height + 5)
+
+    def _tornado(self, content: dict[str, Any]) -> None:
+        if not content["tornado"]:
+            return
+        currency, height = content["currency"], 5.6 * len(content["tornado"])
+        self._room(height + 18)
+        middle = amount(content["figures"]["net"]["p50"], currency)
+        self._heading("What drives the spread", "Net value when one input goes from its P10 to its P90, all others at "
+                      f"their middle; the line is {middle}.")  # fmt: skip
+        y = self.get_y()
+        swings = [each | {"inputs": swing_words(each, currency)} for each in content["tornado"]]
+        tornado(self, Box(_MARGIN, y, _WIDTH, height), _plain_labels(swings), currency,
+                middle=float(content["figures"]["net"]["p50"]))  # fmt: skip
+        self.set_y(y + height + 5)
 
     def _lines(self, content: dict[str, Any]) -> None:
-        currency = content["currency"]
+        self._room(40)
         self._heading(
             "Line by line",
-            "Over the whole horizon: effect × volume × unit value × realisation × attribution × decay, less haircuts.",
+            f"Over {content['months']} months: effect × volume × unit value × realisation × attribution × decay, less "
+            "the haircut of its evidence.",
         )
-        rows = []
-        for each in (*content["lines"], *content["costs"]):
-            sign = 1 if "haircut" in each else -1
-            total = each["total"]
-            low, high = sorted((sign * total["p10"], sign * total["p90"]))
-            rows.append(
-                [each["label"], state_words(each), effect_words(each), volume_words(each),
-                 f"{amount(low, currency)} to {amount(high, currency)}", amount(sign * total["p50"], currency)]
-            )  # fmt: skip
         self._table(
-            ["Line", "Evidence", "Effect [95 %]", "Volume so far", f"{currency}, P10 to P90", "P50"], rows,
-            (44, 30, 36, 20, 30, 24), right=(3, 4, 5), empty="Nothing is in the ledger yet.",
+            ["Line", "Evidence", "Effect [95 %]", "Volume so far", "P10 to P90", "P50"], rows_of_lines(content),
+            (42, 32, 38, 20, 34, 18), right=(3, 4, 5), empty="Nothing is in the ledger yet.", gap=1.5,
         )  # fmt: skip
-        note = "P50s of lines do not add up to the P50 of their sum. Effects that decided a promotion are shrunk "
-        self._say(f"{note}in the draws, for the winner’s curse.", 7.5, INK_3, gap=4)
+        self._say(
+            "P50s of lines do not add up to the P50 of their sum. Effects that decided a promotion are shrunk in the "
+            "draws, for the winner’s curse.", 7.5, INK_3, gap=4,
+        )  # fmt: skip
 
-        self._list(
-            "Measured, and in no total",
-            [
-                f"{each.get('name') or each['key']}, {each.get('what', '').lower()} {effect_words(each)}: {each['why']}"
-                for each in content["left_out"]
-            ],
-        )
+    def _left_out(self, content: dict[str, Any]) -> None:
+        self._list("Measured, and in no total", left_out(content))
 
     def _teams(self, content: dict[str, Any]) -> None:
         self._room(50)
-        self._heading("What each team did and learned", "")
-        rows = []
-        for each in teams_of(content):
-            did = "; ".join(f"{line['name']} ({line['what'].lower()})" for line in each["did"])
-            learned = "; ".join(f"{line['name']}: {state_words(line)}" for line in each["learned"])
-            rows.append([each["team"].capitalize(), did or "nothing decided", learned or "nothing decided"])
-        self._table(["Team", "Did", "Learned"], rows, (26, 79, 79))
-        for name, where in content.get("adopted", []):
+        self._heading("What each team did and learned", "Good, bad and undecided.")
+        self._table(["Team", "Did", "Learned"], rows_of_teams(content), (20, 82, 82))
+
+    def _applications(self, content: dict[str, Any]) -> None:
+        self._room(30)
+        self._heading("Across applications", f"Means over {content['months']} months.")
+        self._table(
+            ["Application", "Benefit", "Cost", "Net"],
+            rows_of_applications(content),
+            (60, 30, 30, 30),
+            right=(1, 2, 3),
+            gap=1.5,
+        )
+        adopted = content.get("adopted", [])
+        for name, where in adopted:
             self._say(f"{name} holds in {', '.join(where)}.", 8.5, INK_2, gap=1)
+        if not adopted:
+            self._say("No change holds in more than one application yet.", 8.5, INK_3)
+        self.ln(4)
 
     def _assumptions(self, content: dict[str, Any]) -> None:
         self._room(40)
         self._heading("Assumptions", "Each has an owner and a source. Guesses are named so.")
-        rows = [
-            [each["key"].replace("_", " "), each["application"], input_words(each), each["unit"], each["source"],
-             each["owner"], each["approved_by"] or "not approved"]
-            for each in content["assumptions"]
-        ]  # fmt: skip
         self._table(
-            ["Assumption", "Application", "Low, mode, high", "Unit", "Source", "Owner", "Approved by"], rows,
-            (30, 34, 30, 26, 18, 22, 28), right=(2,), empty="Nobody has said anything yet.",
+            ["Assumption", "Low, mode, high", "Unit", "Source", "Owner", "Approved by"], rows_of_assumptions(content),
+            (40, 40, 26, 18, 34, 30), right=(1,), empty="Nobody has said anything yet.",
         )  # fmt: skip
 
     def _small_print(self, content: dict[str, Any], missing: int) -> None:
@@ -228,7 +239,7 @@ class _Pages(FPDF):
 
     def _table(
         self, heads: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float], *,
-        right: Iterable[int] = (), empty: str = "",
+        right: Iterable[int] = (), empty: str = "", gap: float = 4,
     ) -> None:  # fmt: skip
         if not rows:
             self._say(empty, 8.5, INK_3, gap=4)
@@ -241,13 +252,13 @@ class _Pages(FPDF):
         style = FontFace(emphasis="BOLD", color=INK_3, size_pt=7)
         with self.table(
             borders_layout=TableBordersLayout.HORIZONTAL_LINES, col_widths=tuple(widths), text_align=aligned,
-            headings_style=style, line_height=3.7, padding=(0.9, 1, 0.9, 0), width=_WIDTH, align="LEFT",
+            headings_style=style, line_height=3.7, padding=(0.9, 2, 0.9, 0), width=_WIDTH, align="LEFT",
         ) as table:  # fmt: skip
             for cells in (heads, *rows):
                 row = table.row()
                 for text in cells:
-                    row.cell(drawable(text)[0])
-        self.ln(4)
+                    row.cell("\n".join(drawable(line)[0] for line in text.split("\n")))
+        self.ln(gap)
 
     def _heading(self, title: str, note: str) -> None:
         self._room(16)
@@ -272,12 +283,3 @@ class _Pages(FPDF):
 
 def _plain_labels(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [each | {"label": drawable(each["label"])[0]} for each in items]
-
-
-def _apart(content: dict[str, Any]) -> list[str]:
-    currency = content["currency"]
-    return [
-        f"{each['label']} (grade D, an estimate): between {amount(each['total']['p10'], currency)} and "
-        f"{amount(each['total']['p90'], currency)}, in a band of its own, never in the headline"
-        for each in content["apart"]
-    ]

@@ -24,7 +24,7 @@ from apps.reports.models import Assumption
 from apps.reports.selectors.assumptions import Standing, history_of, in_force, standings
 from apps.reports.selectors.permissions import ALWAYS, allowed, may_edit
 from apps.reports.services import assumptions, permissions
-from apps.reports.wording import input_words
+from apps.reports.wording import input_words, unit_words
 
 
 class SayForm(forms.Form):
@@ -57,17 +57,21 @@ def assumption_list(request: HttpRequest, access: Access) -> HttpResponse:
             messages.success(request, "Said. It holds once approved, or at once where nothing was approved before.")
             return redirect(page_url("roi_assumptions", access))
     rows = standings(application) if application is not None else []
+    currency = access.organization.currency
     said = {each.key for each in rows}
     context: dict[str, Any] = {
         "application": application,
         "needs_currency": not access.organization.currency,
-        "rows": [_row(each, application, edits) for each in rows],
+        "rows": [_row(each, application, currency, edits=edits) for each in rows],
         "defaults": [
-            {"key": each.key, "numbers": input_words(vars(each)), "unit": each.unit, "source": each.source.value,
-             "owner": each.owner}
+            {"key": each.key, "numbers": input_words(vars(each), currency), "unit": unit_words(vars(each), currency),
+             "source": each.source.value, "owner": each.owner}
             for each in (in_force(application) if application else ()) if each.key not in said
         ],
-        "unsaid": [vars(each) for each in KNOWN.values() if each.key not in said and each.default is None],
+        "unsaid": [
+            {"key": each.key, "words": each.words, "unit": unit_words(vars(each), currency)}
+            for each in KNOWN.values() if each.key not in said and each.default is None
+        ],
         "form": form if edits and application is not None else None,
         "people": _people(access) if access.may(ADMINISTRATORS) else [],
         "people_url": reverse("roi_finance"),
@@ -138,26 +142,25 @@ def _say_currency(request: HttpRequest, access: Access) -> HttpResponse:
     return redirect("roi_assumptions")
 
 
-def _row(each: Standing, application: Application | None, edits: bool) -> dict[str, Any]:
+def _row(each: Standing, application: Application | None, currency: str, *, edits: bool) -> dict[str, Any]:
     known, holds, waits = KNOWN.get(each.key), each.holds, each.waits
     versions = history_of(application, each.key) if application is not None and each.newest.version > 1 else []
     return {
         "key": each.key,
         "words": known.words if known else "",
-        "holds": _version(holds) if holds else None,
-        "waits": _version(waits) if waits is not None and waits != holds else None,
+        "holds": _version(holds, currency) if holds else None,
+        "waits": _version(waits, currency) if waits is not None and waits != holds else None,
         "approve_url": _act(waits, "approve") if edits and waits is not None else None,
         "withdraw_url": _act(each.newest, "withdraw") if edits and each.newest.state != "withdrawn" else None,
         "withdrawn": each.newest.state == "withdrawn",
-        "history": [_version(row) | {"state": row.state} for row in versions],
+        "history": [_version(row, currency) | {"state": row.state} for row in versions],
     }
 
 
-def _version(row: Assumption) -> dict[str, Any]:
+def _version(row: Assumption, currency: str) -> dict[str, Any]:
     return {
-        "version": row.version, "numbers": input_words({name: getattr(row, name).normalize() for name in
-                                                        ("low", "mode", "high")}),
-        "unit": row.unit, "owner": row.owner, "source": row.source, "approved_by": row.approved_by,
+        "version": row.version, "numbers": input_words(vars(row), currency), "unit": unit_words(vars(row), currency),
+        "owner": row.owner, "source": row.source, "approved_by": row.approved_by,
         "said_by": row.said_by, "said_at": row.said_at, "valid_from": row.valid_from, "note": row.note,
         "is_guess": row.source == Source.GUESS,
     }  # fmt: skip

@@ -19,7 +19,7 @@ from apps.reports.domain.worth import worth_of
 from apps.reports.models import BenefitLine, CostLine, Line
 from apps.reports.selectors.ledger import Evidence, evidence_of, lines_of
 from apps.reports.selectors.reports import valuation_of
-from apps.reports.wording import effect_words, state_words
+from apps.reports.wording import effect_words, range_words, state_words, whole
 
 
 @require_safe
@@ -35,7 +35,7 @@ def line(request: HttpRequest, access: Access, source_id: str) -> HttpResponse:
         "state": first.state,
         "decided_at": first.decided_at,
         "source": _source(first),
-        "metrics": _by_metric(rows),
+        "metrics": _by_metric(rows, access.organization.currency),
         "worth": _worth(access, source_id),
         "evidence": [_evidence(each) for each in evidence_of(first.evidence)],
         "crumbs": [{"label": "ROI", "url": page_url("roi", access)}],
@@ -74,21 +74,22 @@ def _worth(access: Access, source_id: str) -> list[dict[str, Any]]:
             low, middle, high = sorted(sign * each["total"][name] for name in ("p10", "p50", "p90"))
             found.append(
                 {
-                    "label": each["what"], "effect": effect_words(each), "evidence": state_words(each),
+                    "label": each["what"], "effect": effect_words(each, currency), "evidence": state_words(each),
                     "volume": each["volume"], "application": each["application"], "grade": each.get("grade"),
-                    "p50": money(round(middle), currency), "apart": section == "apart",
-                    "range": f"{money(round(low), currency)} to {money(round(high), currency)}",
+                    "p50": money(whole(middle), currency), "apart": section == "apart",
+                    "range": range_words(low, high, currency),
                 }
             )  # fmt: skip
     found += [
-        {"label": each["what"], "effect": effect_words(each), "evidence": state_words(each), "grade": each["grade"],
+        {"label": each["what"], "effect": effect_words(each, currency), "evidence": state_words(each),
+         "grade": each["grade"],
          "volume": each["volume"], "application": each["application"], "p50": "", "range": "", "why": each["why"]}
         for each in content["left_out"] if each.get("source_id") == source_id
     ]  # fmt: skip
     return found if content["state"] == READY or found else []
 
 
-def _by_metric(rows: Sequence[Line]) -> list[dict[str, Any]]:
+def _by_metric(rows: Sequence[Line], currency: str) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], list[Line]] = {}
     for row in rows:
         found.setdefault((row.application.name, row.metric), []).append(row)
@@ -98,7 +99,7 @@ def _by_metric(rows: Sequence[Line]) -> list[dict[str, Any]]:
             "metric": metric.replace("_", " "),
             "what": worth_of(metric).label,
             "grade": months[-1].grade,
-            "effect": effect_words(_plain(months[-1])),
+            "effect": effect_words(_plain(months[-1]), currency),
             "n": months[-1].n,
             "reach": months[-1].reach,
             "is_cost": isinstance(months[-1], CostLine),

@@ -8,10 +8,22 @@ from django.urls import reverse
 
 from apps.organizations.web.access import Access, page_url
 from apps.platform.templatetags.figures import money, number
-from apps.reports.domain.content import NO_CURRENCY, READY, Content, teams_of
+from apps.reports.domain.content import NO_CURRENCY, READY, Content, by_application, teams_of
 from apps.reports.domain.months import in_words
 from apps.reports.domain.periods import named
-from apps.reports.wording import effect_words, input_words, payback_words, state_words, volume_words
+from apps.reports.wording import (
+    approved_words,
+    effect_words,
+    input_words,
+    payback_words,
+    range_words,
+    result_words,
+    state_words,
+    swing_words,
+    unit_words,
+    volume_words,
+    whole,
+)
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 
@@ -24,12 +36,12 @@ def show_content(content: Content, access: Access) -> dict[str, Any]:
         "missing": content["missing"],
         "not_counted": content["not_counted"],
         "apart": [_apart(each, currency) for each in content["apart"]],
-        "assumptions": [_assumption(each) for each in content["assumptions"]],
+        "assumptions": [_assumption(each, currency) for each in content["assumptions"]],
         "assumptions_url": page_url("roi_assumptions", access),
         "left_out": [
             {
                 "name": each.get("name") or each["key"], "what": each.get("what", ""), "why": each["why"],
-                "state": state_words(each), "effect": effect_words(each),
+                "state": state_words(each), "grade": each.get("grade"), "effect": effect_words(each, currency),
                 "url": _line_url(each),
             }
             for each in content["left_out"]
@@ -49,10 +61,16 @@ def show_content(content: Content, access: Access) -> dict[str, Any]:
         "lines": [_line(each, currency, scale) for each in content["lines"]],
         "costs": [_cost(each, currency, scale) for each in content["costs"]],
         "tornado": _tornado(content),
-        "middle": money(_whole(content["figures"]["net"]["p50"]), currency),
-        "teams": [_team(each) for each in teams_of(content)],
+        "middle": money(whole(content["figures"]["net"]["p50"]), currency),
+        "teams": [_team(each, currency) for each in teams_of(content)],
         "adopted": content.get("adopted", []),
-        "by_application": _by_application(content),
+        "by_application": [
+            {
+                "application": each["application"],
+                **{name: money(whole(each[name]), currency) for name in ("benefit", "cost", "net")},
+            }
+            for each in by_application(content)
+        ],
     }
 
 
@@ -67,8 +85,8 @@ def show_before(content: Content) -> dict[str, Any] | None:
         "tone": "bad" if before["change"] < 0 else "good",
         "name": named(content["period"]["kind"], before["name"]),
         "url": reverse("roi_report", args=[before["id"]]),
-        "claimed": None if before["claimed"] is None else money(_whole(before["claimed"]), currency),
-        "realised": money(_whole(before["realised"]), currency),
+        "claimed": None if before["claimed"] is None else money(whole(before["claimed"]), currency),
+        "realised": money(whole(before["realised"]), currency),
     }
 
 
@@ -80,7 +98,7 @@ def show_period(content: Content) -> dict[str, Any] | None:
     return {
         "name": named(period["kind"], period["name"]),
         "complete": period["complete"],
-        **{name: money(_whole(period[name]), currency) for name in ("benefit", "cost", "net")},
+        **{name: money(whole(period[name]), currency) for name in ("benefit", "cost", "net")},
     }
 
 
@@ -101,15 +119,15 @@ def _figures(content: Content) -> list[dict[str, str]]:
     if roi:
         ratio = (f"{number(roi['p50'], 0)} %", f"P10 {number(roi['p10'], 0)} %, P90 {number(roi['p90'], 0)} %")
     return [
-        {"label": "As likely more as less", "value": money(_whole(figures["net"]["p50"]), currency), "note": "P50"},
-        {"label": "10 % likely to exceed", "value": money(_whole(figures["net"]["p90"]), currency), "note": "P90"},
+        {"label": "50 % likely to exceed", "value": money(whole(figures["net"]["p50"]), currency), "note": "P50"},
+        {"label": "10 % likely to exceed", "value": money(whole(figures["net"]["p90"]), currency), "note": "P90"},
         {"label": "Return, (B − C) / C", "value": ratio[0], "note": ratio[1]},
         {"label": "Paid back", "value": payback_words(figures["payback"]["p50"]),
          "note": f"P90: {payback_words(figures['payback']['p90'])}"},
         {"label": "Chance of a loss", "value": f"{number(figures['chance_of_loss'] * 100, 0)} %", "note": ""},
         {"label": f"Net present value, {number(content['discount_rate'] * 100, 0)} %",
-         "value": money(_whole(figures["npv"]["p50"]), currency),
-         "note": f"P10 {money(_whole(figures['npv']['p10']), currency)}"},
+         "value": money(whole(figures["npv"]["p50"]), currency),
+         "note": f"P10 {money(whole(figures['npv']['p10']), currency)}"},
     ]  # fmt: skip
 
 
@@ -121,20 +139,22 @@ def _fan(content: Content) -> dict[str, Any]:
         {"at": payback[name], "label": f"paid back, {name.upper()}"}
         for name in ("p50", "p90") if payback[name]
     ]  # fmt: skip
+    if len(marks) == 2 and payback["p50"] == payback["p90"]:
+        marks = [{"at": payback["p50"], "label": "paid back, P50 and P90"}]
     this = in_words(content["this_month"])
     marks += [{"at": labels.index(this), "label": "this month", "kind": "now"}] if this in labels else []
     last = points[-1]
     return {
         "id": "fan", "kind": "fan", "size": "l",
-        "alt": f"Net value ends between {money(_whole(last['p10']), currency)} and "
-               f"{money(_whole(last['p90']), currency)} after {content['months']} months",
+        "alt": f"Net value ends between {money(whole(last['p10']), currency)} and "
+               f"{money(whole(last['p90']), currency)} after {content['months']} months",
         "data": {
             "labels": labels, "symbol": symbol_of(currency), "marks": sorted(marks, key=lambda each: each["at"]),
             **{name: [point[name] for point in points] for name in ("p10", "p25", "p50", "p75", "p90")},
         },
         "columns": ["Month", "P10", "P50", "P90"],
         "rows": [
-            [label, *(money(_whole(point[name]), currency) for name in ("p10", "p50", "p90"))]
+            [label, *(money(whole(point[name]), currency) for name in ("p10", "p50", "p90"))]
             for label, point in zip(labels, points, strict=True)
         ],
     }  # fmt: skip
@@ -144,7 +164,7 @@ def _waterfall(content: Content) -> dict[str, Any]:
     currency, items = content["currency"], content["waterfall"]
     return {
         "id": "waterfall", "kind": "waterfall", "size": "l" if len(items) > 5 else "m",
-        "alt": f"What lines bring and cost, to a net of {money(_whole(items[-1]['value']), currency)}",
+        "alt": f"What lines bring and cost, to a net of {money(whole(items[-1]['value']), currency)}",
         "data": {
             "symbol": symbol_of(currency),
             "items": [
@@ -155,7 +175,7 @@ def _waterfall(content: Content) -> dict[str, Any]:
             ],
         },
         "columns": ["Line", "Grade", currency],
-        "rows": [[each["label"], each["grade"] or "", money(_whole(each["value"]), currency)] for each in items],
+        "rows": [[each["label"], each["grade"] or "", money(whole(each["value"]), currency)] for each in items],
     }  # fmt: skip
 
 
@@ -180,9 +200,8 @@ def _line(each: dict[str, Any], currency: str, scale: list[float]) -> dict[str, 
     return _described(each, currency) | {
         "grade": each["grade"], "tone": tone, "scale": scale,
         "pair": (total["p10"], total["p90"]), "middle": total["p50"],
-        "p50": money(_whole(total["p50"]), currency),
-        "range": f"{money(_whole(total['p10']), currency)} to {money(_whole(total['p90']), currency)}",
-        "a_month": money(_whole(each["a_month"]), currency),
+        "p50": money(whole(total["p50"]), currency),
+        "range": range_words(total["p10"], total["p90"], currency),
     }  # fmt: skip
 
 
@@ -191,14 +210,14 @@ def _cost(each: dict[str, Any], currency: str, scale: list[float]) -> dict[str, 
     return _described(each, currency) | {
         "grade": each.get("grade"), "tone": "bad", "scale": scale,
         "pair": (-total["p90"], -total["p10"]), "middle": -total["p50"],
-        "p50": money(-_whole(total["p50"]), currency),
-        "range": f"{money(-_whole(total['p90']), currency)} to {money(-_whole(total['p10']), currency)}",
+        "p50": money(-whole(total["p50"]), currency),
+        "range": range_words(-total["p90"], -total["p10"], currency),
     }  # fmt: skip
 
 
 def _described(each: dict[str, Any], currency: str) -> dict[str, Any]:
     return {
-        "label": each["label"], "evidence": state_words(each), "effect": effect_words(each),
+        "label": each["label"], "evidence": state_words(each), "effect": effect_words(each, currency),
         "volume": volume_words(each), "application": each.get("application", ""), "url": _line_url(each),
         "source": each.get("name") or each["key"],
     }  # fmt: skip
@@ -211,16 +230,16 @@ def _line_url(each: dict[str, Any]) -> str | None:
 def _apart(each: dict[str, Any], currency: str) -> dict[str, str]:
     total = each["total"]
     return {
-        "label": each["label"], "effect": effect_words(each), "url": _line_url(each) or "",
-        "range": f"between {money(_whole(total['p10']), currency)} and {money(_whole(total['p90']), currency)}",
+        "label": each["label"], "effect": effect_words(each, currency), "url": _line_url(each) or "",
+        "range": f"between {money(whole(total['p10']), currency)} and {money(whole(total['p90']), currency)}",
     }  # fmt: skip
 
 
-def _assumption(each: dict[str, Any]) -> dict[str, Any]:
+def _assumption(each: dict[str, Any], currency: str) -> dict[str, Any]:
     return {
-        "key": each["key"].replace("_", " "), "application": each["application"], "numbers": input_words(each),
-        "unit": each["unit"], "source": each["source"], "owner": each["owner"], "approved_by": each["approved_by"],
-        "is_guess": each["source"] == "guess",
+        "key": each["key"].replace("_", " "), "application": each["application"],
+        "numbers": input_words(each, currency), "unit": unit_words(each, currency), "source": each["source"],
+        "owner": each["owner"], "approved_by": approved_words(each), "is_guess": each["source"] == "guess",
     }  # fmt: skip
 
 
@@ -237,40 +256,28 @@ def _tornado(content: Content) -> list[dict[str, Any]]:
         found.append(
             {
                 "label": each["label"],
-                "inputs": f"{each['low_input']:,g} – {each['high_input']:,g}",
+                "inputs": swing_words(each, currency),
                 "x": f"{x:.1f}", "width": f"{max(0.5, min(100 - x, 50 * (high - low) / furthest)):.1f}",
-                "swing": money(_whole(high - low), currency),
+                "swing": money(whole(high - low), currency),
             }
         )  # fmt: skip
     return found
 
 
-def _team(each: dict[str, Any]) -> dict[str, Any]:
+def _team(each: dict[str, Any], currency: str) -> dict[str, Any]:
     return {
         "team": each["team"],
-        "did": [{"name": line["name"], "what": line["what"], "effect": effect_words(line)} for line in each["did"]],
-        "learned": [{"name": line["name"], "what": line["what"], "state": state_words(line)}
-                    for line in each["learned"]],
+        "changes": [
+            {
+                "name": change["name"], "did": change["did"], "url": _line_url(change["line"]),
+                "state": state_words(change["line"]),
+                "results": [result_words(line, currency) for line in change["results"]],
+            }
+            for change in each["changes"]
+        ],
     }  # fmt: skip
-
-
-def _by_application(content: Content) -> list[dict[str, str]]:
-    sums: dict[str, list[float]] = {}
-    for section, place in (("lines", 0), ("costs", 1)):
-        for each in content[section]:
-            sums.setdefault(each.get("application", ""), [0.0, 0.0])[place] += each["total"]["mean"]
-    currency = content["currency"]
-    return [
-        {"application": name, "benefit": money(_whole(benefit), currency), "cost": money(_whole(cost), currency),
-         "net": money(_whole(benefit - cost), currency)}
-        for name, (benefit, cost) in sorted(sums.items())
-    ]  # fmt: skip
 
 
 def symbol_of(currency: str) -> str:
     """Return what stands before amounts of a currency."""
     return _SYMBOLS.get(currency, f"{currency} ")
-
-
-def _whole(value: float) -> float:
-    return round(value) if abs(value) >= 100 else round(value, 2)
