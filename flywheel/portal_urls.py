@@ -11,7 +11,7 @@ from apps.ingestion.web import policies, sources
 from apps.ingestion.web import views as captured
 from apps.insights.web import alerts, insights
 from apps.library.web import guardrails, prompts
-from apps.organizations.web import models, organization, people, tenants, webhooks
+from apps.organizations.web import models, organization, people, tenants, views, webhooks
 from apps.reports.web import assumptions, lines, roi
 
 urlpatterns = [
@@ -107,4 +107,6 @@ urlpatterns = [
     path("webhooks/<str:webhook_id>/<slug:action>/", webhooks.act, name="act_on_webhook"),
     path("redaction/", policies.redaction, name="redaction"),
     path("audit/", people.audit, name="audit"),
+    path("views/", views.save, name="save_view"),
+    path("views/<str:view_id>/<slug:action>/", views.act, name="act_on_view"),
 ]

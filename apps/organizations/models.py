@@ -124,6 +124,35 @@ class Application(TenantModel):
         return self.name
 
 
+class SavedView(TenantModel):
+    """The filters of a list, kept under a name by a member: for themselves, or ``shared`` with the organization.
+
+    It goes when its member goes; the database sees to that (see its migration).
+    """
+
+    public_id = models.CharField(max_length=16)
+    member = models.ForeignKey(Membership, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False)
+    # The name of the list's address.
+    page = models.CharField(max_length=40)
+    name = models.CharField(max_length=60)
+    # What stands behind "?" in the list's address.
+    query = models.CharField(max_length=2000)
+    shared = models.BooleanField(default=False)
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "public_id"], name="a_view_id_names_one"),
+            models.UniqueConstraint(
+                fields=["organization", "page", "member", "name"], name="a_member_uses_a_view_name_once_a_page"
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="a_view_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ModelEndpoint(TenantModel):
     """An OpenAI-compatible language model, of one application or (without one) of all, for one purpose.
 

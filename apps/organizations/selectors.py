@@ -20,6 +20,7 @@ from apps.organizations.models import (
     ModelSpending,
     Organization,
     OrganizationErasure,
+    SavedView,
 )
 from apps.platform.models import WebhookDelivery, WebhookEndpoint
 
@@ -179,3 +180,15 @@ def find_delivery(endpoint: WebhookEndpoint, event_id: str) -> WebhookDelivery |
     """Return the delivery of an event to an endpoint. Call inside tenant(...)."""
     rows = WebhookDelivery.objects.select_related("endpoint", "event")
     return rows.filter(endpoint=endpoint, event__public_id=event_id).first()
+
+
+def saved_views(*, page: str, member_id: int) -> list[SavedView]:
+    """Return a member's views of a list and those shared with everybody, by name. Call inside tenant(...)."""
+    rows = SavedView.objects.select_related("member__user").filter(Q(member_id=member_id) | Q(shared=True), page=page)
+    return list(rows.order_by("name", "id")[:200])
+
+
+def find_view(public_id: str, *, member_id: int) -> SavedView | None:
+    """Return a view that this member sees. Call inside tenant(...)."""
+    rows = SavedView.objects.select_related("member").filter(Q(member_id=member_id) | Q(shared=True))
+    return rows.filter(public_id=public_id).first()

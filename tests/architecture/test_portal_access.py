@@ -22,7 +22,7 @@ from apps.library import selectors as library
 from apps.library.services import guardrails, prompts, sharing
 from apps.organizations import services
 from apps.organizations.models import ApiKey, Application, AuditEvent, Invitation, Membership, Organization
-from apps.organizations.services import webhooks
+from apps.organizations.services import views, webhooks
 from apps.platform import clock
 from apps.platform.tenancy import tenant
 from apps.reports.domain.periods import month
@@ -146,6 +146,8 @@ DOORS = {
     "audit": Door(ADMINISTRATORS),
     "organization": Door(ADMINISTRATORS),
     "erase_organization": Door(None, frozenset({"owner"}), form={"confirm": "another"}),
+    "save_view": Door(None, ROLES, form={"page": "conversations", "name": "new", "query": "q=a"}),
+    "act_on_view": Door(None, ROLES, ids=("view_id", "action")),
 }
 # Not about one organization: any signed-in person.
 PERSONAL = {"organizations", "switch_organization", "invitation"}
@@ -224,6 +226,15 @@ def make_house(slug: str) -> House:
             "event_id": webhooks.send_test(endpoint=endpoint, at=clock.wall(), actor="test"),
             "subscription_id": alerting.subscribe(
                 organization_id=organization.id, team="security", floor="high", at=clock.wall(), actor="test"
+            ).public_id,
+            "view_id": views.save_view(
+                member=Membership.objects.get(user=member, organization=organization),
+                page="insights",
+                name="grave",
+                query="severity=high",
+                shared=True,
+                at=clock.wall(),
+                actor="test",
             ).public_id,
             "insight_id": make_insight(Application.objects.get()).public_id,
             "report_id": report.public_id,

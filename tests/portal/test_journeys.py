@@ -20,6 +20,7 @@ from apps.organizations.models import Membership, Organization
 from apps.platform.tenancy import tenant
 from tests.factories import PASSWORD, make_application, make_key, make_organization
 from tests.portal.browser import Watched
+from tests.portal.test_pictures import PICTURES
 from tests.portal.world import capture, make_member, session_of, work_off, work_off_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("committed")]
@@ -180,6 +181,39 @@ def test_a_conversation_being_analyzed_shows_its_findings_when_they_come(open_br
 
     expect(reader.page.get_by_label("Assessment")).to_contain_text("blocked")
     expect(reader.page.locator("#main")).to_have_count(1)
+
+
+def test_filters_are_saved_and_shared_and_found_by_a_colleague(open_browser: Open) -> None:
+    organization = make_organization("acme", name="Acme")
+    capture(organization, attack())
+    analyst, viewer = open_browser(), open_browser({"width": 390, "height": 844})
+    analyst.sign_in(session_of(make_member(organization, "analyst")))
+    viewer.sign_in(session_of(make_member(organization, "viewer")))
+
+    page = analyst.page
+    analyst.go("/conversations/")
+    page.get_by_text("Filter", exact=True).click()
+    page.get_by_label("Outcome of an attack").select_option("blocked")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**outcome=blocked*")
+    page.get_by_text("Save this view").click()
+    page.get_by_label("Name").fill("Blocked attacks")
+    page.get_by_label("Share it with everybody").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("link", name="Blocked attacks")).to_have_attribute("aria-current", "true")
+    analyst.picture(PICTURES / "journey-saved-view-1440-light.png")
+
+    viewer.go("/conversations/")
+    viewer.page.get_by_role("link", name="Blocked attacks").click()
+    viewer.page.wait_for_url("**outcome=blocked*")
+    expect(viewer.page.get_by_role("link", name="s-attack")).to_be_visible()
+    viewer.picture(PICTURES / "journey-shared-view-390-light.png")
+    expect(viewer.page.get_by_text("Change this view")).to_have_count(0)
+
+    page.get_by_text("Change this view").click()
+    page.get_by_role("button", name="Stop sharing").click()
+    viewer.go("/conversations/")
+    expect(viewer.page.get_by_role("link", name="Blocked attacks")).to_have_count(0)
 
 
 def test_the_keyboard_and_the_theme_work_without_a_mouse(open_browser: Open) -> None:

@@ -13,11 +13,13 @@ def find_run(run_id: str) -> EvaluationRun | None:
     return run
 
 
-def list_runs(*, application_id: int | None, before: int | None, limit: int) -> list[EvaluationRun]:
+def list_runs(*, application_id: int | None, before: int | None, limit: int, status: str = "") -> list[EvaluationRun]:
     """Return a page of runs, newest first. Call inside tenant(...)."""
     rows = EvaluationRun.objects.select_related("application")
     if application_id is not None:
         rows = rows.filter(application_id=application_id)
+    if status:
+        rows = rows.filter(status=status)
     if before is not None:
         rows = rows.filter(id__lt=before)
     return list(rows.order_by("-id")[:limit])

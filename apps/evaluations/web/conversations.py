@@ -23,6 +23,7 @@ from apps.evaluations.selectors.calibrations import labels_of
 from apps.evaluations.services.verdicts import finding_of
 from apps.evaluations.web.words import LEAKS, money, say, worst_incident
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
+from apps.organizations.web.views import show_views
 from apps.platform.api.cursors import encode_cursor
 from apps.platform.api.problems import Problem
 
@@ -70,6 +71,7 @@ def conversations(request: HttpRequest, access: Access) -> HttpResponse:
             {"label": label, "url": page_url("conversations", access, **query), "current": asked == query}
             for label, query in _VIEWS
         ],
+        "saved": show_views("conversations", access, asked),
         "filters": dict.fromkeys(NAMES, "") | asked,
         "hidden": ({"application": access.application.slug} if access.application else {})
         | {name: value for name, value in asked.items() if name not in _FIELDS},

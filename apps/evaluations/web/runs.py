@@ -18,6 +18,8 @@ from apps.evaluations.services import runs
 from apps.organizations import selectors as organizations
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
+from apps.organizations.web.tabs import read_state, state_tabs
+from apps.organizations.web.views import show_views
 from apps.platform import clock
 
 _PAGE = 30
@@ -48,12 +50,17 @@ def run_list(request: HttpRequest, access: Access) -> HttpResponse:
             started = _start(form, access)
             if started is not None:
                 return redirect("run", run_id=started.public_id)
-    found = list_runs(application_id=access.application_id, before=before, limit=_PAGE + 1)
-    page, pager = cut_page(found, _PAGE, "runs", access, before=before)
+    state = read_state(request, EvaluationRun.Status.values)
+    found = list_runs(application_id=access.application_id, before=before, limit=_PAGE + 1, status=state)
+    page, pager = cut_page(found, _PAGE, "runs", access, before=before, state=state)
     context = {
+        "tabs": state_tabs("runs", access, EvaluationRun.Status.values, state),
+        "saved": show_views("runs", access, {"state": state}),
         "rows": [_row(each) for each in page],
         "page": pager,
-        "empty": {"title": "No run yet", "text": "New conversations are analyzed without one, seconds after capture."},
+        "empty": {"title": f"No run is {state}", "text": "Look at another state, or at all of them."}
+        if state
+        else {"title": "No run yet", "text": "New conversations are analyzed without one, seconds after capture."},
         "start_url": reverse("runs") if form is not None else None,
         "form": form,
     }

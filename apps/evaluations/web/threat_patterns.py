@@ -21,6 +21,7 @@ from apps.evaluations.services import threat_patterns as services
 from apps.evaluations.web.words import say
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
+from apps.organizations.web.tabs import state_tabs
 
 _PAGE = 30
 _EXAMPLES = 3
@@ -54,14 +55,7 @@ def pattern_list(request: HttpRequest, access: Access) -> HttpResponse:
     query = {"status": status} if status else {}
     page, pager = cut_page(found, _PAGE, "threat_patterns", access, before=before, **query)
     context = {
-        "views": [
-            {
-                "label": say(each or "all"),
-                "url": page_url("threat_patterns", access, **({"status": each} if each else {})),
-                "current": (status or "") == each,
-            }
-            for each in ("", *ThreatPattern.Status.values)
-        ],
+        "tabs": state_tabs("threat_patterns", access, ThreatPattern.Status.values, status or "", name="status"),
         "rows": [_row(each, access) for each in page],
         "page": pager,
         "form": form,

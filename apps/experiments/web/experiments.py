@@ -19,6 +19,8 @@ from apps.experiments.services import lifecycle
 from apps.experiments.web.sequence import draw_sequence
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
+from apps.organizations.web.tabs import read_state, state_tabs
+from apps.organizations.web.views import show_views
 from apps.platform.templatetags.figures import number, percent, points, signed
 
 _PAGE = 30
@@ -49,13 +51,18 @@ _ACTS: dict[str, Callable[..., Experiment]] = {
 def experiment_list(request: HttpRequest, access: Access) -> HttpResponse:
     """List experiments and rollouts, newest first."""
     before = read_before(request)
-    found = selectors.list_experiments(before=before, limit=_PAGE + 1)
-    page, pager = cut_page(found, _PAGE, "experiments", access, before=before)
+    state = read_state(request, State.values)
+    found = selectors.list_experiments(before=before, limit=_PAGE + 1, state=state)
+    page, pager = cut_page(found, _PAGE, "experiments", access, before=before, state=state)
     context = {
+        "tabs": state_tabs("experiments", access, State.values, state),
+        "saved": show_views("experiments", access, {"state": state}),
         "rows": [_row(each) for each in page],
         "page": pager,
         "false_promotions": _false_promotions(access),
-        "empty": {
+        "empty": {"title": f"Nothing is {state.replace('_', ' ')}", "text": "Look at another state, or at all of them."}
+        if state
+        else {
             "title": "Nothing is being tried",
             "text": "An approved improvement becomes an experiment here; or make one with POST /api/v1/experiments.",
         },

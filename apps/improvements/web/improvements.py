@@ -20,6 +20,8 @@ from apps.library.domain.guardrails import read_guardrail
 from apps.library.web.guardrails import shown_backtests
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
+from apps.organizations.web.tabs import read_state, state_tabs
+from apps.organizations.web.views import show_views
 
 _PAGE = 30
 State = Improvement.State
@@ -42,12 +44,19 @@ _SOURCES = {
 def improvement_list(request: HttpRequest, access: Access) -> HttpResponse:
     """List improvements, newest first; what waits for a person is said."""
     before = read_before(request)
-    found = selectors.list_improvements(before=before, limit=_PAGE + 1, application_id=access.application_id)
-    page, pager = cut_page(found, _PAGE, "improvements", access, before=before)
+    state = read_state(request, State.values)
+    found = selectors.list_improvements(
+        before=before, limit=_PAGE + 1, application_id=access.application_id, state=state
+    )
+    page, pager = cut_page(found, _PAGE, "improvements", access, before=before, state=state)
     context = {
+        "tabs": state_tabs("improvements", access, State.values, state),
+        "saved": show_views("improvements", access, {"state": state}),
         "rows": [_row(each) for each in page],
         "page": pager,
-        "empty": {
+        "empty": {"title": f"Nothing is {state}", "text": "Look at another state, or at all of them."}
+        if state
+        else {
             "title": "Nothing is proposed",
             "text": "When a trigger fires, the playbook proposes a change here, with its reason and the difference.",
         },

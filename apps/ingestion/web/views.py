@@ -25,6 +25,8 @@ from apps.organizations import selectors as organizations
 from apps.organizations import services
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
+from apps.organizations.web.tabs import read_state, state_tabs
+from apps.organizations.web.views import show_views
 from apps.platform.tenancy import tenant
 
 _PAGE = 30
@@ -42,11 +44,18 @@ _LABELS = {
 def batches(request: HttpRequest, access: Access) -> HttpResponse:
     """List what was captured, newest first."""
     before = read_before(request)
-    found = selectors.list_batches(application_id=access.application_id, before=before, limit=_PAGE + 1)
-    page, pager = cut_page(found, _PAGE, "batches", access, before=before)
+    state = read_state(request, Batch.Status.values)
+    found = selectors.list_batches(
+        application_id=access.application_id, before=before, limit=_PAGE + 1, status=state or None
+    )
+    page, pager = cut_page(found, _PAGE, "batches", access, before=before, state=state)
     upload = page_url("upload", access) if access.may(WORKERS) else None
     empty = {"title": "Nothing captured yet", "text": "Push logs through the API, or upload a file."}
+    if state:
+        empty = {"title": f"No batch is {state}", "text": "Look at another state, or at all of them."}
     context = {
+        "tabs": state_tabs("batches", access, Batch.Status.values, state),
+        "saved": show_views("batches", access, {"state": state}),
         "rows": [_row(batch) for batch in page],
         "page": pager,
         "empty": empty | ({"action": {"label": "Upload a file", "url": upload}} if upload else {}),

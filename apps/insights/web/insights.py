@@ -22,6 +22,8 @@ from apps.organizations.models import Membership
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.forms import sentence
 from apps.organizations.web.paging import cut_page, read_before
+from apps.organizations.web.tabs import read_state
+from apps.organizations.web.views import show_views
 
 _PAGE = 30
 _A_COLUMN = 12
@@ -43,11 +45,10 @@ _CHOICES: dict[str, list[tuple[str, str]]] = {
 def insight_list(request: HttpRequest, access: Access) -> HttpResponse:
     """Show the board, or with ``state`` a list, newest first. Filters stand in the address."""
     asked = _asked(request)
-    state = request.GET.get("state", "")
-    if state and state not in State.values:
-        raise BadRequest("There is no such state.")
+    state = read_state(request, State.values)
     context: dict[str, Any] = {
         "tabs": _tabs(access, asked, state),
+        "saved": show_views("insights", access, asked | {"state": state}),
         "filters": asked,
         "choices": _CHOICES,
         "hidden": ({"state": state} if state else {})
