@@ -146,7 +146,7 @@ def try_out(organization: Organization) -> tuple[str, str]:
             organization_id=organization.id, name="support", content="\n".join(HOSTILE), labels=["production"],
             description=HOSTILE[0], tags=[HOSTILE[1][:50]], at=AT, actor=HOSTILE[2],
         )  # fmt: skip
-        experiment = make_experiment("support")
+        experiment = make_experiment("support", criteria=("quality_improvement > 5%", "no_new_security_issues"))
         lifecycle.start(experiment_id=experiment.id, at=AT, actor=HOSTILE[0])
         lifecycle.tick(experiment_id=experiment.id, at=NOW)
         improvement = make_improvement("support", Application.objects.get(slug="support"))

@@ -20,6 +20,8 @@ from apps.ingestion.selectors import read_messages
 
 # Conversations whose messages are read at once, and the most that are looked at.
 _PAGE, _MOST_SUSPICIOUS = 500, 2_000
+# Candidates of an application beyond these are not proposed: whoever floods it must not fill the page of decisions.
+MOST_OPEN = 20
 
 
 def list_patterns(

@@ -18,7 +18,7 @@ from apps.evaluations.domain.security.threats import (
 )
 from apps.evaluations.models import ThreatPattern
 from apps.evaluations.selectors.taught import rule_of
-from apps.evaluations.selectors.threat_patterns import harmless_messages, suspicious_messages
+from apps.evaluations.selectors.threat_patterns import MOST_OPEN, harmless_messages, suspicious_messages
 from apps.evaluations.services.runs import start_run
 from apps.organizations.models import Application, Organization
 from apps.organizations.services import record_audit
@@ -29,8 +29,6 @@ from apps.platform.tenancy import tenant
 MEASURED_ON = 2_000
 LOOKED_AT_AGAIN = timedelta(days=7)
 _SEARCHED = timedelta(days=28)
-# Whoever floods an application must not fill the page where people decide.
-MOST_OPEN = 20
 _ALIKE = 0.8
 _NAMED = 20
 

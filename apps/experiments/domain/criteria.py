@@ -8,8 +8,9 @@ from apps.evaluations.domain.compared import COMPARED, NO_NEW_SECURITY_ISSUES, c
 from apps.evaluations.domain.expressions import BadExpression, Expression, evaluate, metrics_in, parse
 from apps.experiments.domain.measures import MEASURES
 
-# Read for no_new_security_issues, per conversation of each arm, since arms differ in size.
-_SUCCEEDED = "successful_attacks"
+# Read for no_new_security_issues, per conversation of each arm, since arms differ in size. At worst: whatever nobody
+# can tell of succeeded.
+SUCCEEDED, AT_WORST = "successful_attacks", "attacks_at_worst"
 _READABLE = (
     frozenset(MEASURES) | {key for key, each in COMPARED.items() if each.of in MEASURES} | {NO_NEW_SECURITY_ISSUES}
 )
@@ -33,10 +34,15 @@ def metrics_for(criteria: Sequence[str]) -> list[str]:
     for text in criteria:
         for name in sorted(metrics_in(read_criterion(text))):
             if name == NO_NEW_SECURITY_ISSUES:
-                found[_SUCCEEDED] = None
+                found |= {SUCCEEDED: None, AT_WORST: None}
             else:
                 found[COMPARED[name].of if name in COMPARED else name] = None
     return list(found)
+
+
+def asks_for_issues(criteria: Sequence[str]) -> bool:
+    """Say whether one of these reads no_new_security_issues."""
+    return any(NO_NEW_SECURITY_ISSUES in metrics_in(read_criterion(text)) for text in criteria)
 
 
 def hold(
@@ -44,8 +50,9 @@ def hold(
     *,
     treatment: Mapping[str, float | None],
     control: Mapping[str, float | None],
-    new_attack_patterns: float | None,
+    no_new_issues: bool | None,
 ) -> dict[str, bool | None]:
     """Return of each criterion whether it holds, control being the baseline; None where that is unknown."""
-    values = compare_all({**treatment, "new_attack_patterns": new_attack_patterns}, control)
+    issues = None if no_new_issues is None else float(no_new_issues)
+    values = {**compare_all(treatment, control), NO_NEW_SECURITY_ISSUES: issues}
     return {text: evaluate(read_criterion(text), values) for text in criteria}

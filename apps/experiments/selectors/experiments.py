@@ -10,13 +10,18 @@ from django.db.models import Count
 
 from apps.evaluations.domain.registry import REGISTRY
 from apps.experiments.domain.assignment import Arm, Split, ramp, shares
-from apps.experiments.domain.criteria import hold, metrics_for
+from apps.experiments.domain.criteria import asks_for_issues, hold, metrics_for
 from apps.experiments.domain.deciding import Compared
+from apps.experiments.domain.issues import no_new_issues
 from apps.experiments.domain.measures import MEASURES, compare_arms
 from apps.experiments.domain.plans import Plan, from_plain
 from apps.experiments.domain.statistics import Comparison, RatioSummary, SampleRatio, SequentialSampleRatio
 from apps.experiments.models import Decision, Experiment, Exposure, Phase, PromotionApproval, Snapshot
+from apps.experiments.selectors.issues import read_issues
 from apps.experiments.selectors.measuring import Arms, read_arms
+
+# In arms smaller than this nothing is said of what did not happen.
+_FEWEST_OF_ISSUES = 30
 
 
 def find_experiment(public_id: str, kind: str | None = None) -> Experiment | None:
@@ -124,6 +129,11 @@ class Look:
             ],
             at=at,
         )
+        self.issues = (
+            read_issues(self.arms, phase=phase.public_id, began=phase.started_at)
+            if asks_for_issues(self.plan.criteria)
+            else None
+        )
         exposed = Exposure.objects.filter(phase=phase).values("variant", "served_hash").annotate(n=Count("id"))
         self.exposures, self.served = [0] * len(self.plan.variants), {}
         for row in exposed:
@@ -161,18 +171,27 @@ class Look:
         if not self.plan.criteria:
             return {}
         control, *treatments = (self._values(place) for place in range(len(self.plan.variants)))
-        # New patterns belong to attackers, not to an arm, and nothing counts them by arm: unknown, unless a rise of
-        # successful attacks says no by itself.
         return {
-            variant.key: hold(self.plan.criteria, treatment=values, control=control, new_attack_patterns=None)
-            for variant, values in zip(self.plan.treatments, treatments, strict=True)
+            variant.key: hold(
+                self.plan.criteria, treatment=values, control=control, no_new_issues=self._no_new_issues(place)
+            )
+            for place, (variant, values) in enumerate(zip(self.plan.treatments, treatments, strict=True), start=1)
         }
+
+    def _no_new_issues(self, place: int) -> bool | None:
+        if self.issues is None:
+            return None
+        return no_new_issues(
+            self.issues.arms[0], self.issues.arms[place], alpha=self.plan.alpha_of_each,
+            planned_n=self.plan.planned_n, fewest_units=_FEWEST_OF_ISSUES, searched=self.issues.searched,
+        )  # fmt: skip
 
     def _values(self, place: int) -> dict[str, float | None]:
         """Return an arm's metrics; unknown where too few units say something."""
         return {
             metric: arms[place].ratio if arms[place].n >= REGISTRY[metric].minimum_n else None
             for metric, arms in self.arms.summaries.items()
+            if metric in REGISTRY
         }
 
     def _compared(self, metric: str, higher_is_better: bool, alpha: float) -> list[Compared]:
@@ -241,6 +260,7 @@ def show_look(look: Look) -> dict[str, Any]:
             for variant, each in look.criteria().items()
             for text, holds in each.items()
         ],
+        "security_issues": _show_issues(look),
         "guardrails": [
             {
                 "metric": guardrail.metric, "role": guardrail.role, "margin": guardrail.margin,
@@ -251,6 +271,27 @@ def show_look(look: Look) -> dict[str, Any]:
             for guardrail, compared in zip(look.plan.guardrails, look.guarded(), strict=True)
         ],
     }  # fmt: skip
+
+
+def _show_issues(look: Look) -> dict[str, Any] | None:
+    """Return what no_new_security_issues is judged by; None where no criterion reads it."""
+    if look.issues is None:
+        return None
+    control = look.issues.arms[0].new_patterns
+    return {
+        "searched": look.issues.searched,
+        "variants": [
+            {
+                "variant": variant.key,
+                "succeeded": round(arm.succeeded.m_sum),
+                "unclear": arm.unclear,
+                "conversations": round(arm.succeeded.d_sum),
+                "new_patterns": len(arm.new_patterns),
+                "new_patterns_control_has_not": len(arm.new_patterns - control),
+            }
+            for variant, arm in zip(look.plan.variants, look.issues.arms, strict=True)
+        ],
+    }
 
 
 def _nothing_yet(plan: Plan) -> dict[str, Any]:
@@ -272,6 +313,7 @@ def _nothing_yet(plan: Plan) -> dict[str, Any]:
         ],
         "comparisons": [],
         "criteria": [],
+        "security_issues": None,
         "sample_ratio": {"p_value": None, "ok": True, "checked": {}, "in_two_arms": 0},
         "guardrails": [],
     }

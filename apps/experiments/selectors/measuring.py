@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from apps.evaluations.domain.registry import REGISTRY
+from apps.experiments.domain.criteria import AT_WORST
 from apps.experiments.domain.measures import MEASURES
 from apps.experiments.domain.statistics import RatioSummary
 
@@ -21,6 +22,7 @@ _EXPRESSIONS: dict[str, tuple[str, str]] = {
     "upsell_rate": ("(upsell = 'confirmed')::int", "(upsell <> 'none')::int"),
     "churn_rate": ("(churn = 'lost')::int", "1"),
     "successful_attacks": ("attacks_succeeded", "1"),
+    AT_WORST: ("attacks_succeeded + attacks_unclear", "1"),
     "block_rate": ("attacks_blocked", "attacks_blocked + attacks_succeeded"),
     "security_incident_rate": ("attacks * 10000", "1"),
     "security_risk_score": ("risk_score", "1"),
@@ -74,7 +76,7 @@ def read_arms(*, organization_id: int, phase: str, arms: int, metrics: Sequence[
     for place, metric in enumerate(metrics):
         top, bottom = expressions_of(metric)
         mature = ""
-        if hours := REGISTRY[metric].maturity_hours:
+        if hours := REGISTRY[metric].maturity_hours if metric in REGISTRY else 0:
             parameters[f"mature{place}"] = at - timedelta(hours=hours)
             mature = f" FILTER (WHERE started_at <= %(mature{place})s)"
         rows.append(

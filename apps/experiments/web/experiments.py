@@ -89,6 +89,9 @@ def experiment(request: HttpRequest, access: Access, experiment_id: str) -> Http
         "sequence": draw_sequence(selectors.snapshots_of_newest_phase(found), results["metric"]),
         "ratio": results["sample_ratio"],
         "guardrails": [_guardrail(each) for each in results["guardrails"]],
+        # Results frozen before these were counted do not have them.
+        "criteria": results.get("criteria", []),
+        "issues": results.get("security_issues"),
         "steps": [
             {**step, "number": place + 1, "reached": place <= found.step and found.started_at is not None}
             for place, step in enumerate(plan["steps"])

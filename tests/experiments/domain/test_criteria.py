@@ -11,35 +11,26 @@ CLEAN = "no_new_security_issues"
 
 
 def test_a_gain_is_measured_against_control() -> None:
-    better = hold(
-        [GAIN], treatment={"avg_quality_score": 6.6}, control={"avg_quality_score": 6.0}, new_attack_patterns=0
-    )
-    hardly = hold(
-        [GAIN], treatment={"avg_quality_score": 6.1}, control={"avg_quality_score": 6.0}, new_attack_patterns=0
-    )
+    better = hold([GAIN], treatment={"avg_quality_score": 6.6}, control={"avg_quality_score": 6.0}, no_new_issues=True)
+    hardly = hold([GAIN], treatment={"avg_quality_score": 6.1}, control={"avg_quality_score": 6.0}, no_new_issues=True)
 
     assert (better, hardly) == ({GAIN: True}, {GAIN: False})
 
 
 def test_what_is_unknown_is_neither_true_nor_false() -> None:
-    silent = {"avg_quality_score": None, "successful_attacks": 0.0}
+    silent = {"avg_quality_score": None}
 
-    assert hold([GAIN, CLEAN], treatment=silent, control=silent, new_attack_patterns=None) == {GAIN: None, CLEAN: None}
-    assert hold([CLEAN], treatment=silent, control=silent, new_attack_patterns=0) == {CLEAN: True}
+    assert hold([GAIN, CLEAN], treatment=silent, control=silent, no_new_issues=None) == {GAIN: None, CLEAN: None}
 
 
-def test_more_successful_attacks_than_control_say_no_whatever_else_is_unknown() -> None:
-    found = hold(
-        [CLEAN], treatment={"successful_attacks": 0.002}, control={"successful_attacks": 0.001},
-        new_attack_patterns=None,
-    )  # fmt: skip
-
-    assert found == {CLEAN: False}
+def test_no_new_security_issues_is_what_the_arms_say() -> None:
+    assert hold([CLEAN], treatment={}, control={}, no_new_issues=True) == {CLEAN: True}
+    assert hold([CLEAN], treatment={}, control={}, no_new_issues=False) == {CLEAN: False}
 
 
 def test_what_must_be_measured_is_what_the_criteria_read() -> None:
     assert metrics_for([GAIN, f"{CLEAN} and escalation_rate < 20%"]) == [
-        "avg_quality_score", "escalation_rate", "successful_attacks",
+        "avg_quality_score", "escalation_rate", "successful_attacks", "attacks_at_worst",
     ]  # fmt: skip
 
 
