@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,9 @@ from apps.experiments.domain.issues import no_new_issues
 from apps.experiments.domain.measures import MEASURES, compare_arms
 from apps.experiments.domain.plans import Plan, from_plain
 from apps.experiments.domain.statistics import Comparison, RatioSummary, SampleRatio, SequentialSampleRatio
+from apps.experiments.domain.statistics.cuped import Adjusted, compare_adjusted
 from apps.experiments.models import Decision, Experiment, Exposure, Phase, PromotionApproval, Snapshot
+from apps.experiments.selectors.earlier import read_earlier
 from apps.experiments.selectors.issues import read_issues
 from apps.experiments.selectors.measuring import Arms, read_arms
 
@@ -159,6 +161,27 @@ class Look:
             return []
         return self._compared(self.plan.metric, self.plan.direction == "increase", self.plan.alpha_of_each)
 
+    def adjusted(self) -> dict[str, Adjusted]:
+        """Return, by treatment, the primary metric with what units did before taken out (CUPED), where that is known.
+
+        Shown beside the comparison that decides, which stays the one that was planned. One query.
+        """
+        if self.plan.metric is None or self.plan.unit != "user":
+            return {}
+        earlier = read_earlier(
+            organization_id=self.experiment.organization_id, phase=self.phase.public_id,
+            arms=len(self.plan.variants), metric=self.plan.metric, began=self.phase.started_at, at=self.at,
+        )  # fmt: skip
+        summaries = self.arms.summaries[self.plan.metric]
+        found = {
+            variant.key: compare_adjusted(
+                summaries[0], summaries[place], earlier=(earlier[0], earlier[place]), alpha=self.plan.alpha_of_each,
+                planned_n=self.plan.planned_n,
+            )
+            for place, variant in enumerate(self.plan.treatments, start=1)
+        }  # fmt: skip
+        return {key: each for key, each in found.items() if each is not None}
+
     def guarded(self) -> list[list[Compared]]:
         """Return each guardrail's comparisons, at the level its role asks for."""
         return [
@@ -208,14 +231,21 @@ class Look:
         ]  # fmt: skip
 
 
-def results_of(experiment: Experiment, *, at: datetime) -> dict[str, Any]:
-    """Return the results as the API shows them: frozen ones after the decision, else what a look sees now."""
+def results_of(experiment: Experiment, *, at: datetime, seen: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the results as the API shows them: frozen ones after the decision, else what a look sees now.
+
+    What costs too much for a reader is as the last tick saw it: ``seen`` are its figures, read where not given.
+    """
     shown: dict[str, Any]
     if experiment.results is not None:
         shown = experiment.results
     else:
         phase = current_phase(experiment)
-        shown = show_look(Look(experiment, phase, at=at)) if phase is not None else _nothing_yet(plan_of(experiment))
+        if phase is None:
+            shown = _nothing_yet(plan_of(experiment))
+        else:
+            seen = last_seen([experiment]).get(experiment.id, {}) if seen is None else seen
+            shown = show_look(Look(experiment, phase, at=at), _adjusted_of(seen, phase.number))
     return shown | {
         "id": experiment.public_id,
         "state": experiment.state,
@@ -225,8 +255,11 @@ def results_of(experiment: Experiment, *, at: datetime) -> dict[str, Any]:
     }
 
 
-def show_look(look: Look) -> dict[str, Any]:
-    """Return a look as JSON-ready results. Differences are treatment − control, rates as fractions."""
+def show_look(look: Look, adjusted: Mapping[str, Adjusted]) -> dict[str, Any]:
+    """Return a look as JSON-ready results. Differences are treatment − control, rates as fractions.
+
+    ``adjusted`` is what the look, or for a reader the last tick's look, says with the earlier period taken out.
+    """
     metric = look.plan.metric
     ratios = look.sample_ratios()
     worst = min(ratios.values(), key=lambda ratio: 1.0 if ratio.p_value is None else ratio.p_value, default=None)
@@ -247,7 +280,8 @@ def show_look(look: Look) -> dict[str, Any]:
             for place, variant in enumerate(look.plan.variants)
         ],
         "comparisons": [
-            {"variant": each.variant, **_show(each.comparison)} for each in look.primary()
+            {"variant": each.variant, **_show(each.comparison), "adjusted": _show_adjusted(adjusted.get(each.variant))}
+            for each in look.primary()
         ],
         "sample_ratio": {
             "p_value": worst.p_value if worst else None,
@@ -321,6 +355,20 @@ def _nothing_yet(plan: Plan) -> dict[str, Any]:
 
 def _ratio(arm: RatioSummary) -> float | None:
     return arm.ratio
+
+
+def _adjusted_of(seen: Mapping[str, Any], phase: int) -> dict[str, Adjusted]:
+    """Return what a tick of this phase said with the earlier period taken out."""
+    if seen.get("phase") != phase:
+        return {}
+    found = {each["variant"]: each.get("adjusted") for each in seen["comparisons"]}
+    return {
+        variant: Adjusted(**{**each, "interval": tuple(each["interval"])}) for variant, each in found.items() if each
+    }
+
+
+def _show_adjusted(adjusted: Adjusted | None) -> dict[str, Any] | None:
+    return None if adjusted is None else {**vars(adjusted), "interval": list(adjusted.interval)}
 
 
 def _show(comparison: Comparison) -> dict[str, Any]:

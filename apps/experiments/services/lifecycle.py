@@ -143,7 +143,7 @@ def tick(*, experiment_id: int, at: datetime) -> bool:
     phase = _phase(experiment)
     exposing.rebuild(organization_id=experiment.organization_id, phase=phase)
     look = Look(experiment, phase, at=at)
-    shown = show_look(look)
+    shown = show_look(look, look.adjusted())
     _keep(look, shown)
     _apply(experiment, decide(look.plan, _reading(experiment, look)), look, shown)
     return experiment.state in (State.RUNNING, State.SCHEDULED)
@@ -308,7 +308,8 @@ def _end_by_hand(experiment_id: int, state: str, *, at: datetime, actor: str, ru
         )
     phase = current_phase(experiment)
     if phase is not None:
-        experiment.results = experiment.results or show_look(Look(experiment, phase, at=at))
+        look = Look(experiment, phase, at=at)
+        experiment.results = experiment.results or show_look(look, look.adjusted())
     _end(experiment, state, at=at, actor=actor, rule=rule, reason=reason or "by hand")
     return experiment
 

@@ -75,7 +75,8 @@ def experiment_list(request: HttpRequest, access: Access) -> HttpResponse:
 def experiment(request: HttpRequest, access: Access, experiment_id: str) -> HttpResponse:
     """Show one: its arms, what differs with its interval, the sample ratio, guardrails, steps, every decision."""
     found = _find(experiment_id)
-    results = selectors.results_of(found, at=access.now)
+    snapshots = selectors.snapshots_of_newest_phase(found)
+    results = selectors.results_of(found, at=access.now, seen=snapshots[-1].figures if snapshots else {})
     plan = found.plan
     context = {
         "experiment": _row(found)
@@ -86,7 +87,10 @@ def experiment(request: HttpRequest, access: Access, experiment_id: str) -> Http
         },
         "arms": [_arm(each, results["metric"]) for each in results["variants"]],
         "comparisons": [_comparison(each, results["metric"]) for each in results["comparisons"]],
-        "sequence": draw_sequence(selectors.snapshots_of_newest_phase(found), results["metric"]),
+        "adjusted": [
+            _adjusted(each, results["metric"]) for each in results["comparisons"] if each.get("adjusted")
+        ],
+        "sequence": draw_sequence(snapshots, results["metric"]),
         "ratio": results["sample_ratio"],
         "guardrails": [_guardrail(each) for each in results["guardrails"]],
         # Results frozen before these were counted do not have them.
@@ -195,6 +199,19 @@ def _comparison(each: dict[str, Any], metric: str | None) -> dict[str, Any]:
         "chance": percent(each["chance_to_win"], 0) if each["chance_to_win"] is not None else "",
         "verdict": each["verdict"],
         "insufficient": each["insufficient"],
+    }
+
+
+def _adjusted(each: dict[str, Any], metric: str | None) -> dict[str, Any]:
+    adjusted = each["adjusted"]
+    return {
+        "variant": each["variant"],
+        "without": _comparison(each, metric),
+        "difference": written_change(adjusted["difference"], metric),
+        "interval": [written_change(bound, metric) for bound in adjusted["interval"]],
+        "p_value": adjusted["p_value"],
+        "less_noise": percent(adjusted["variance_reduction"], 0),
+        "known": percent(adjusted["known"], 0),
     }
 
 
