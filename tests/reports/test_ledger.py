@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
@@ -11,6 +13,7 @@ from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
 from apps.reports.models import Assumption, BenefitLine, Claim, CostLine
 from apps.reports.selectors.assumptions import in_force
+from apps.reports.selectors.volumes import Volumes
 from apps.reports.services.claiming import claim_all
 from tests.reports.world import Ledger
 
@@ -176,3 +179,43 @@ def test_a_decision_asks_the_ledger_to_be_filled(ledger: Ledger) -> None:
         lifecycle.stop(experiment_id=made.id, at=ledger.now, actor="test")
 
     assert WorkItem.objects.filter(organization=ledger.organization, kind="reports.fill").count() == 1
+
+
+def test_leads_and_churn_are_lines_where_somebody_has_said_what_one_is_worth(ledger: Ledger) -> None:
+    ledger.say(escalation_cost="2", contribution_margin="0.6", hourly_rate="50", setup_hours="1")
+    ledger.tried(0.4, 0.08, leads_every=3)
+    ledger.talk(20, enterprise_lead=True)
+    ledger.talk(20, churn="prevented")
+    ledger.pass_time(days=1)
+    before = ledger.fill()
+
+    ledger.say(lead_value="100 300 900", customer_value="200")
+    after = ledger.fill()
+
+    unsaid = [each for each in before["not_counted"] if "nobody has said" in each]
+    assert "154 enterprise leads this month; no change is credited with any, as nobody has said lead_value" in unsaid[0]
+    assert "customer_value: what keeping a customer is worth" in unsaid[1]
+    assert not {"enterprise_leads", "churn_rate"} & {each["metric"] for each in before["lines"]}
+    (leads,) = [each for each in after["lines"] if each["metric"] == "enterprise_leads"]
+    assert (leads["what"], leads["grade"], leads["team"], leads["undecided"]) == (
+        "Enterprise leads",
+        "A",
+        "business",
+        True,
+    )
+    # Churn is known after thirty days; until then the line says so.
+    (churn,) = [each for each in after["left_out"] if each["metric"] == "churn_rate"]
+    assert churn["why"] == "too few units to measure it"
+    assert not [each for each in after["not_counted"] if "enterprise leads" in each]
+
+
+def test_a_month_is_the_last_whole_weeks_the_day_before_midnight_counted_in(ledger: Ledger) -> None:
+    for day in range(9):
+        ledger.talk(100 if day < 2 else 70)
+        ledger.pass_time(days=1)
+    midnight = ledger.now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    with tenant(ledger.organization.id):
+        found = Volumes(ledger.application, at=midnight).a_month("escalation_rate")
+
+    assert found == pytest.approx(Decimal(70 * 365) / 12)

@@ -61,33 +61,43 @@ class Ledger:
         """Return a draft that compares version 1 with the next. Call inside tenant(...)."""
         return make_experiment("support", **{"approval": "none", "min_days": 1.0, "planned_n": 400} | plan)
 
-    def tried(self, control: float, treatment: float, *, units: int = 400, **plan: Any) -> Experiment:
+    def tried(
+        self, control: float, treatment: float, *, units: int = 400, leads_every: int = 0, **plan: Any
+    ) -> Experiment:
         """Try the prompt's next version on users, of whom these shares escalate; return it as it ended."""
         with tenant(self.organization.id):
             made = self.draft(**plan)
             started = lifecycle.start(experiment_id=made.id, at=self.now, actor="test")
             phase = started.phases.get().public_id
-        self.talk(units, rates=(control, treatment), phase=phase)
+        self.talk(units, rates=(control, treatment), phase=phase, leads_every=leads_every)
         self.pass_time(days=2)
         with tenant(self.organization.id):
             lifecycle.tick(experiment_id=made.id, at=self.now)
             made.refresh_from_db()
         return made
 
-    def talk(self, units: int, *, rates: tuple[float, float] = (0.2, 0.2), phase: str = "") -> None:
-        """Have users talk once each; with a phase, every second one is treated."""
+    def talk(
+        self, units: int, *, rates: tuple[float, float] = (0.2, 0.2), phase: str = "",
+        application: Application | None = None, leads_every: int = 0, **said: Any,
+    ) -> None:  # fmt: skip
+        """Have users talk once each; with a phase, every second one is treated. ``said``: of each one's fact."""
+        said_of = [{"enterprise_lead": True} if leads_every and not number % leads_every else {} for number in
+                   range(self._numbers, self._numbers + units)]  # fmt: skip
+        where = application or self.application
         chance, facts, assignments = random.Random(units + self._numbers), [], []
         for number in range(self._numbers, self._numbers + units):
             arm, conversation_id = number % 2, 1_000_000 + number
             fact = Fact(
                 day=self.now.date(), messages=2, session_id=f"s-{number}", started_at=self.now,
                 escalation_done=chance.random() < rates[arm],
+                **said, **said_of[number - self._numbers],
             )  # fmt: skip
             facts.append(
                 ConversationFact(
-                    organization_id=self.organization.id, application=self.application, day=fact.day,
+                    organization_id=self.organization.id, application=where, day=fact.day,
                     conversation_id=conversation_id, session_id=fact.session_id, started_at=self.now,
-                    escalated=fact.escalation_done, fact=msgspec.to_builtins(fact),
+                    escalated=fact.escalation_done, attacks_blocked=fact.attacks_blocked,
+                    attacks_succeeded=fact.attacks_succeeded, churn=fact.churn, fact=msgspec.to_builtins(fact),
                 )
             )  # fmt: skip
             if phase:
@@ -101,7 +111,7 @@ class Ledger:
         with tenant(self.organization.id):
             ConversationFact.objects.bulk_create(facts)
             FactAssignment.objects.bulk_create(assignments)
-        rollups.roll_up(organization_id=self.organization.id, application_id=self.application.id, day=self.now.date())
+        rollups.roll_up(organization_id=self.organization.id, application_id=where.id, day=self.now.date())
 
     def fill(self) -> dict[str, Any]:
         """Fill the ledger and value it as a worker does; return the valuation."""

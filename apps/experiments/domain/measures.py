@@ -35,6 +35,7 @@ MEASURES: dict[str, Measure] = {
         Measure("resolution_rate", is_proportion=True),
         Measure("upsell_rate", is_proportion=True),
         Measure("churn_rate", is_proportion=True),
+        Measure("enterprise_leads", is_proportion=True, meaning="enterprise leads / conversations"),
         Measure("block_rate", is_proportion=True),
         Measure("security_incident_rate", meaning="attacks × 10,000 / conversations"),
         Measure("security_risk_score"),

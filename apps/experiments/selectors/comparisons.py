@@ -5,7 +5,7 @@ Call inside tenant(...). Facts are read once a side: sums over users, so that on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -63,8 +63,12 @@ def compare_sides(
     application: Application | None = None,
     since: date | None = None,
     until: date | None = None,
+    touched: Collection[int] = (),
 ) -> Compared:
-    """Compare b with a on a metric of MEASURES. ``since``/``until`` bound sides that are no periods. Raises NoSide."""
+    """Compare b with a on a metric of MEASURES. ``since``/``until`` bound sides that are no periods. Raises NoSide.
+
+    ``touched``: applications that are no controls for a comparison of periods, besides those experiments ran in.
+    """
     if a.kind == "arm":
         return _arms(metric, a, b, at)
     where = [_condition(side, organization_id, application, since, until, metric, at) for side in (a, b)]
@@ -75,7 +79,7 @@ def compare_sides(
     )
     mixes = {name: mix_shift(mix_one[name], mix_two[name]) for name in _MIXES if name != a.kind}
     if a.kind == "period":
-        contrast = _periods(organization_id, metric, a, b, application, comparison, at)
+        contrast = _periods(organization_id, metric, a, b, application, comparison, at, touched)
     else:
         contrast = Contrast(
             "side by side", "D", comparison.difference, comparison.interval, comparison.p_value,
@@ -122,6 +126,7 @@ def _periods(
     application: Application | None,
     naive: Comparison,
     at: datetime,
+    touched: Collection[int],
 ) -> Contrast:
     """Return the strongest design that these periods allow; its difference is b − a whichever came first."""
     if naive.difference is None:
@@ -130,7 +135,7 @@ def _periods(
     sign = 1 if earlier is a else -1
     found = None
     if application is not None:
-        found = _against_untouched(organization_id, metric, earlier, later, application, at)
+        found = _against_untouched(organization_id, metric, earlier, later, application, at, touched)
     if found is None:
         assert earlier.until is not None
         assert later.since is not None
@@ -153,12 +158,19 @@ def _periods(
 
 
 def _against_untouched(
-    organization_id: int, metric: str, earlier: Side, later: Side, application: Application, at: datetime
+    organization_id: int,
+    metric: str,
+    earlier: Side,
+    later: Side,
+    application: Application,
+    at: datetime,
+    touched: Collection[int],
 ) -> Contrast | None:
     """Return the difference in differences against applications for which nothing ran in either period."""
     assert earlier.since is not None
     assert later.until is not None
-    others = Application.objects.exclude(id=application.id).exclude(id__in=_touched(earlier.since, later.until))
+    controls_not = [application.id, *touched, *_touched(earlier.since, later.until)]
+    others = Application.objects.exclude(id__in=controls_not)
     means: dict[str, tuple[float, float]] = {}
     for each in [application, *others.order_by("id")[:_MOST_APPLICATIONS]]:
         ratios = [

@@ -21,6 +21,7 @@ _EXPRESSIONS: dict[str, tuple[str, str]] = {
     "resolution_rate": ("(resolution IN ('confirmed', 'assumed'))::int", "(resolution <> 'unknown')::int"),
     "upsell_rate": ("(upsell = 'confirmed')::int", "(upsell <> 'none')::int"),
     "churn_rate": ("(churn = 'lost')::int", "1"),
+    "enterprise_leads": ("coalesce((fact->>'enterprise_lead')::boolean, false)::int", "1"),
     "successful_attacks": ("attacks_succeeded", "1"),
     AT_WORST: ("attacks_succeeded + attacks_unclear", "1"),
     "block_rate": ("attacks_blocked", "attacks_blocked + attacks_succeeded"),

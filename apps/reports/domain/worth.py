@@ -50,6 +50,7 @@ WORTH: Mapping[str, Worth] = MappingProxyType(
             "business", "Upsells confirmed", "upsell_value", "contribution_margin", churn="upsell_churn"
         ),
         "churn_rate": Worth("business", "Customers kept", "customer_value", "contribution_margin"),
+        "enterprise_leads": Worth("business", "Enterprise leads", "lead_value", "contribution_margin"),
         "business_value": Worth("business", "Value of a conversation", WHOLE, "contribution_margin"),
         "cost_per_conversation": Worth("engineering", "Cheaper replies", WHOLE),
         "reply_time_p50": Worth("engineering", "Faster replies", "value_of_reply_time_p50"),
@@ -94,6 +95,7 @@ KNOWN: Mapping[str, Known] = MappingProxyType(
             Known("upsell_value", "money each", "What a confirmed upsell brings; measured unless it is said here"),
             Known("upsell_churn", "share a month", "Share of sold upsells that end each month; said, upsells recur"),
             Known("customer_value", "money each", "What keeping a customer is worth"),
+            Known("lead_value", "money each", "What an enterprise lead brings, those that come to nothing counted in"),
             Known("contribution_margin", "share", "How much of revenue is left after what it costs to serve it"),
             Known("attribution", "share", "How much of what was measured is due to this work", ("1", "1", "1")),
             Known("time_realised", "share", "How much of saved time is cash", ("0.3", "0.5", "0.7")),
@@ -147,6 +149,12 @@ SPENDINGS: tuple[Spending, ...] = (
     Spending("review_hours", "Review by people", CostKind.REVIEW, "review_hours", "hourly_rate", Each.MONTH),
     Spending("licence", "Licences and hosting", CostKind.LICENCE, WHOLE, "licence", Each.MONTH),
     Spending("judge_cost", "This product's model calls", CostKind.JUDGE, WHOLE, "judge_cost", Each.MONTH),
+)
+
+# Rare, so that reading them of every change would drown it in noise: they are read where somebody has said what one
+# is worth, and said to be uncounted where nobody has.
+READ_WHERE_SAID: Mapping[str, str] = MappingProxyType(
+    {"churn_rate": "customer_value", "enterprise_leads": "lead_value"}
 )
 
 DEFAULT_OWNER = "the method's default"

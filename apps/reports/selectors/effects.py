@@ -1,4 +1,4 @@
-"""What decided experiments, rollouts and changes for everybody did, read from Measure. Call inside tenant(...)."""
+"""What decided experiments and rollouts did, read from Measure. Call inside tenant(...)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ from decimal import Decimal
 from django.db import connection
 
 from apps.evaluations.domain.registry import REGISTRY
-from apps.evaluations.domain.tally import Tally
-from apps.evaluations.selectors import Filters
-from apps.evaluations.selectors.metrics import read_tally
 from apps.experiments.domain.assignment import ramp
 from apps.experiments.domain.measures import MEASURES, compare_arms
-from apps.experiments.domain.statistics import Summary, compare
 from apps.experiments.models import Experiment, Phase
 from apps.experiments.selectors.experiments import current_phase, plan_of
 from apps.experiments.selectors.measuring import expressions_of, read_arms
@@ -23,43 +19,57 @@ from apps.organizations.models import Application
 from apps.reports.domain.findings import Decided, Finding, exact
 from apps.reports.domain.months import next_midnight
 from apps.reports.domain.roi.model import Grade
+from apps.reports.domain.worth import READ_WHERE_SAID
+from apps.reports.selectors.assumptions import in_force
 
 State = Experiment.State
 DECIDED = (State.PROMOTED, State.NO_WINNER, State.LOSER, State.ROLLED_BACK, State.STOPPED)
 # Read of every change besides what it was tried for, so that a gain in one place is not bought in another unseen.
 ALWAYS = ("escalation_rate", "resolution_time", "cost_per_conversation")
 _ALPHA = 0.05
-_BEFORE = timedelta(days=28)
-_EVIDENCE = 12
+EVIDENCE = 12
 Interval = tuple[float, float]
 
 
 def decided_experiments(application: Application, *, at: datetime, limit: int = 500) -> list[Decided]:
     """Return every experiment and rollout that has ended and that the application's conversations took part in."""
     rows = Experiment.objects.select_related("prompt").filter(state__in=DECIDED, started_at__isnull=False)
+    always = read_always(application)
     found = []
     for experiment in rows.order_by("id")[:limit]:
         phase = current_phase(experiment)
-        if phase is not None and _took_part(application, phase):
-            found.append(_of_experiment(application, experiment, phase, at))
+        if phase is not None and took_part(application, phase):
+            found.append(_of_experiment(application, experiment, phase, always, at))
     return found
 
 
-def decided_without_trial(application: Application, *, at: datetime, limit: int = 500) -> list[Decided]:
-    """Return the improvements that went to everybody at once: read before and after, nothing beside them."""
-    states = (Improvement.State.DEPLOYED, Improvement.State.RETIRED)
-    rows = Improvement.objects.select_related("prompt").filter(
-        application=application, state__in=states, experiment=None, started_at__isnull=False
-    )
-    return [_before_and_after(application, each, at) for each in rows.order_by("id")[:limit]]
+def read_always(application: Application) -> tuple[str, ...]:
+    """Return the metrics that every change is read on, whatever it was tried for."""
+    said = {each.key for each in in_force(application)}
+    return (*ALWAYS, *(metric for metric, value in READ_WHERE_SAID.items() if value in said))
 
 
-def _of_experiment(application: Application, experiment: Experiment, phase: Phase, at: datetime) -> Decided:
+def took_part(application: Application, phase: Phase) -> bool:
+    """Return whether a conversation of the application was in the trial."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM evaluations_factassignment a JOIN evaluations_conversationfact f"
+            " USING (organization_id, conversation_id) WHERE a.organization_id = %(organization)s"
+            " AND assignment_id >= %(from)s AND assignment_id < %(to)s AND f.application_id = %(application)s)",
+            _range(phase) | {"application": application.id},
+        )
+        ((found,),) = cursor.fetchall()
+    return bool(found)
+
+
+def _of_experiment(
+    application: Application, experiment: Experiment, phase: Phase, always: tuple[str, ...], at: datetime
+) -> Decided:
     plan = plan_of(experiment)
     arm = _arm(experiment, [variant.key for variant in plan.variants])
     variant = plan.variants[arm]
     metrics = list(dict.fromkeys([*([plan.metric] if plan.metric else []),
-                                  *(each.metric for each in plan.guardrails), *ALWAYS]))  # fmt: skip
+                                  *(each.metric for each in plan.guardrails), *always]))  # fmt: skip
     promoted = experiment.state == State.PROMOTED
     ended = experiment.ended_at or at
     improvement = Improvement.objects.filter(experiment=experiment).first()
@@ -101,42 +111,6 @@ def _of_experiment(application: Application, experiment: Experiment, phase: Phas
     )  # fmt: skip
 
 
-def _before_and_after(application: Application, improvement: Improvement, at: datetime) -> Decided:
-    """Compare as many days before as after, at most 28: whatever else changed meanwhile is in it, too (grade C)."""
-    started = improvement.started_at
-    assert started is not None
-    begins = next_midnight(started)
-    retired = improvement.ended_at if improvement.state == Improvement.State.RETIRED else None
-    until = min(at, retired or at, begins + _BEFORE)
-    length = min(_BEFORE, max(until - begins, timedelta(days=1)))
-    before_end = begins if begins == started else begins - timedelta(days=1)
-    before = read_tally(Filters(application_id=application.id, since=before_end - length, until=before_end))
-    after = read_tally(Filters(application_id=application.id, since=begins, until=begins + length))
-    finding = _block_rate(before, after)
-    return Decided(
-        source_kind="before_after", source_id=improvement.public_id, improvement_id=improvement.id,
-        name=improvement.key, state=improvement.state, scope=f"prompt {improvement.prompt.name}",
-        trial=improvement.public_id, decided_at=started, holds_from=begins, held_until=retired, findings=(finding,),
-    )  # fmt: skip
-
-
-def _block_rate(before: Tally, after: Tally) -> Finding:
-    arms = [
-        Summary.of_successes(each.attacks_blocked, each.attacks_blocked + each.attacks_succeeded)
-        for each in (before, after)
-    ]
-    n = arms[0].n + arms[1].n
-    few = min(arms[0].n, arms[1].n) < 2
-    found = None if few else compare(arms[0], arms[1], metric="proportion", alpha=_ALPHA, method="fixed")
-    interval = found.interval if found else None
-    return Finding(
-        metric="block_rate", grade=Grade.BEFORE_AFTER, effect=exact(found.difference) if found and interval else None,
-        low=exact(interval[0]) if interval else None, high=exact(interval[1]) if interval else None,
-        falls_are_gains=False, selected=False, n=n, treated=Decimal(arms[1].n), reach=Decimal(1),
-        why="" if interval else "too few attacks whose outcome is known, before or after",
-    )  # fmt: skip
-
-
 def _state(experiment: Experiment, improvement: Improvement | None) -> str:
     if improvement is not None and improvement.state == Improvement.State.RETIRED:
         return str(Improvement.State.RETIRED)
@@ -170,18 +144,6 @@ def _replaced_at(prompt_id: int, label: str, version: int, since: datetime) -> d
             moment: datetime = at
             return moment
     return None
-
-
-def _took_part(application: Application, phase: Phase) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM evaluations_factassignment a JOIN evaluations_conversationfact f"
-            " USING (organization_id, conversation_id) WHERE a.organization_id = %(organization)s"
-            " AND assignment_id >= %(from)s AND assignment_id < %(to)s AND f.application_id = %(application)s)",
-            _range(phase) | {"application": application.id},
-        )
-        ((found,),) = cursor.fetchall()
-    return bool(found)
 
 
 def _reach(application: Application, experiment: Experiment, phase: Phase, metric: str, ended: datetime) -> Decimal:
@@ -219,7 +181,7 @@ def _evidence(phase: Phase, arm: int) -> tuple[int, ...]:
             "SELECT conversation_id FROM evaluations_factassignment WHERE organization_id = %(organization)s"
             " AND assignment_id >= %(from)s AND assignment_id < %(to)s ORDER BY conversation_id LIMIT %(limit)s",
             {"organization": phase.organization_id, "from": f"{phase.public_id}.{arm}.",
-             "to": f"{phase.public_id}.{arm}/", "limit": _EVIDENCE},
+             "to": f"{phase.public_id}.{arm}/", "limit": EVIDENCE},
         )  # fmt: skip
         return tuple(row[0] for row in cursor.fetchall())
 

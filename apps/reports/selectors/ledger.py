@@ -16,6 +16,7 @@ from apps.organizations.selectors import list_applications
 from apps.reports.domain.ledger import Book, Row
 from apps.reports.domain.months import month_of, start_of
 from apps.reports.domain.roi import model as roi
+from apps.reports.domain.worth import READ_WHERE_SAID, words_of
 from apps.reports.models import BenefitLine, CostLine, Line
 from apps.reports.selectors.assumptions import in_force, standings
 from apps.reports.selectors.volumes import Volumes
@@ -40,7 +41,7 @@ def read_book(*, organization: Organization, application: Application | None, at
         assumptions[each.slug] = _with_measured(in_force(each), volumes, at)
         rows += found
         today |= _today(found, volumes, at)
-        not_counted += _counts_without_a_line(each, volumes, at)
+        not_counted += _counts_without_a_line(each, found, assumptions[each.slug], volumes, at)
     not_counted += _live()
     days = calendar.monthrange(at.year, at.month)[1]
     gone = Decimal((at - start_of(month_of(at))).days) / days
@@ -132,19 +133,26 @@ def _with_measured(said: tuple[roi.Assumption, ...], volumes: Volumes, at: datet
     return said
 
 
-def _counts_without_a_line(application: Application, volumes: Volumes, at: datetime) -> list[str]:
-    """Say what happened this month that no line stands for."""
+def _counts_without_a_line(
+    application: Application, rows: Sequence[Row], said: tuple[roi.Assumption, ...], volumes: Volumes, at: datetime
+) -> list[str]:
+    """Say what happened this month that no line stands for, and what would have to be known for one."""
     until = at.replace(hour=0, minute=0, second=0, microsecond=0)
     since = start_of(month_of(at))
     if until <= since:
         return []
     business = volumes.metrics(since, until)["business"]
+    known, lines = {each.key for each in said}, {row.metric for row in rows}
     found = []
-    for name, words in (("enterprise_leads", "enterprise leads"), ("churn_prevented", "customers retained at 30 days")):
-        if business.get(name):
-            found.append(
-                f"{application.name}: {business[name]:,} {words} this month; nothing decided says what they are due to"
-            )
+    for name, metric, words in (("enterprise_leads", "enterprise_leads", "enterprise leads"),
+                                ("churn_prevented", "churn_rate", "customers retained at 30 days")):  # fmt: skip
+        value = READ_WHERE_SAID[metric]
+        if not business.get(name) or (value in known and metric in lines):
+            continue
+        why = "nothing decided says what they are due to"
+        if value not in known:
+            why = f"no change is credited with any, as nobody has said {value}: {words_of(value)}"
+        found.append(f"{application.name}: {business[name]:,} {words} this month; {why}")
     return found
 
 

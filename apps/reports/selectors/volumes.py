@@ -14,7 +14,7 @@ from apps.evaluations.models import DailyRollup
 from apps.evaluations.selectors import Filters
 from apps.evaluations.selectors.metrics import read_tally
 from apps.organizations.models import Application
-from apps.reports.domain.months import DAYS_A_MONTH, next_midnight
+from apps.reports.domain.months import DAYS_A_MONTH
 
 _TODAY = timedelta(days=28)
 
@@ -34,13 +34,16 @@ class Volumes:
         return Decimal(str(REGISTRY[metric].units(found) or 0))
 
     def a_month(self, metric: str) -> Decimal:
-        """Return the volume a month as it is now: of the last four weeks that hold data, as far as there are any."""
-        until = next_midnight(self._at - timedelta(days=1))
-        since = max(until - _TODAY, self._first() or until)
-        days = (until - since).days
+        """Return the volume a month as it is now: of the last whole weeks that hold data, at most four.
+
+        Before there is a week, of the days there are: a week without its Sunday is busier than weeks are.
+        """
+        until = self._at.replace(hour=0, minute=0, second=0, microsecond=0)
+        days = (until - max(until - _TODAY, self._first() or until)).days
+        days = days - days % 7 if days >= 7 else days
         if days < 1:
             return Decimal(0)
-        return self.counted(metric, since, until) * Decimal(str(DAYS_A_MONTH)) / days
+        return self.counted(metric, until - timedelta(days=days), until) * Decimal(str(DAYS_A_MONTH)) / days
 
     def metrics(self, since: datetime, until: datetime) -> dict[str, Any]:
         """Return the metrics of a stretch."""

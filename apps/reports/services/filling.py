@@ -19,11 +19,12 @@ from apps.organizations.selectors import list_applications
 from apps.platform import work
 from apps.reports.domain.findings import Decided, Finding
 from apps.reports.domain.months import between, end_of, month_of, start_of
-from apps.reports.domain.roi.model import CostKind
+from apps.reports.domain.roi.model import CostKind, Grade
 from apps.reports.domain.worth import SPENDINGS, worth_of
 from apps.reports.models import Assumption, BenefitLine, CostLine
 from apps.reports.selectors.assumptions import in_force
-from apps.reports.selectors.effects import decided_experiments, decided_without_trial
+from apps.reports.selectors.effects import decided_experiments
+from apps.reports.selectors.untried import decided_without_trial
 from apps.reports.selectors.volumes import Volumes
 from apps.reports.services.claiming import claim_all
 
@@ -103,6 +104,9 @@ def _stretches(
 
 
 def _cost_kind(decided: Decided, finding: Finding) -> CostKind | None:
+    if worth_of(finding.metric).grade is Grade.ESTIMATE:
+        # An estimate, better or worse, stands in the band of its own.
+        return None
     if decided.is_regression(finding):
         return CostKind.REGRESSION
     dearer = finding.metric == "cost_per_conversation" and finding.gain is not None and finding.gain < 0
