@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -21,6 +20,7 @@ from apps.library.models import Prompt
 from apps.library.selectors import find_prompt
 from apps.organizations.api.views import OrganizationView
 from apps.platform import clock
+from apps.platform.api.bodies import read_object, read_reason, read_time
 from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
 
@@ -43,9 +43,7 @@ class _ExperimentsView(OrganizationView):
         return Response({"results": [show(each) for each in page], "next": following})
 
     def _make(self, request: Request, make: Callable[[dict[str, Any], Prompt, datetime], Experiment]) -> Response:
-        body = request.data
-        if not isinstance(body, dict):
-            raise Problem(422, "bad_plan", "Send a JSON object.")
+        body = read_object(request, "bad_plan")
         prompt = find_prompt(str(body.get("prompt", "")).replace("\x00", ""))
         if prompt is None:
             raise Problem(422, "bad_plan", "prompt: there is no such prompt in this organization.")
@@ -188,7 +186,7 @@ class PauseView(_ActionView):
     @extend_schema(operation_id="pauseExperiment", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
     def post(self, request: Request, experiment_id: str) -> Response:
         """Pause."""
-        return self._act(request, experiment_id, lifecycle.pause, reason=_reason(request))
+        return self._act(request, experiment_id, lifecycle.pause, reason=read_reason(request))
 
 
 class StopView(_ActionView):
@@ -197,7 +195,7 @@ class StopView(_ActionView):
     @extend_schema(operation_id="stopExperiment", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
     def post(self, request: Request, experiment_id: str) -> Response:
         """Stop: everybody has what the label names, from the next fetch on."""
-        return self._act(request, experiment_id, lifecycle.stop, reason=_reason(request))
+        return self._act(request, experiment_id, lifecycle.stop, reason=read_reason(request))
 
 
 class ApproveView(_ActionView):
@@ -206,7 +204,7 @@ class ApproveView(_ActionView):
     @extend_schema(operation_id="approveExperiment", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
     def post(self, request: Request, experiment_id: str) -> Response:
         """Approve; with as many approvals as the plan asks for, the winner is promoted."""
-        return self._act(request, experiment_id, lifecycle.approve, reason=_reason(request))
+        return self._act(request, experiment_id, lifecycle.approve, reason=read_reason(request))
 
 
 class StartRolloutView(StartView):
@@ -251,7 +249,7 @@ class RollbackView(_ActionView):
     @extend_schema(operation_id="rollBack", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
     def post(self, request: Request, experiment_id: str) -> Response:
         """Roll back: everybody has exactly what the label named before."""
-        return self._act(request, experiment_id, lifecycle.roll_back, reason=_reason(request))
+        return self._act(request, experiment_id, lifecycle.roll_back, reason=read_reason(request))
 
 
 def show(experiment: Experiment) -> dict[str, Any]:
@@ -309,21 +307,6 @@ def _label(body: dict[str, Any]) -> str:
     return label
 
 
-def _reason(request: Request) -> str:
-    reason = request.data.get("reason", "") if isinstance(request.data, dict) else ""
-    if not isinstance(reason, str) or len(reason) > 500 or "\x00" in reason:
-        raise Problem(422, "bad_reason", "reason is a text of at most 500 characters.")
-    return reason
-
-
 def _moment(request: Request) -> datetime | None:
     given = request.data.get("start_at") if isinstance(request.data, dict) else None
-    if given is None:
-        return None
-    try:
-        moment = parse_datetime(given) if isinstance(given, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or not clock.is_usable(moment):
-        raise Problem(422, "bad_moment", "start_at is an ISO time with its zone.")
-    return moment
+    return None if given is None else read_time(given, "start_at", "bad_moment")

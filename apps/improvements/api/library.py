@@ -19,6 +19,7 @@ from apps.library.selectors.entries import find_entry, list_entries
 from apps.library.services import sharing
 from apps.organizations.api.views import OrganizationView
 from apps.platform import clock
+from apps.platform.api.bodies import read_object, read_text
 from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
 
@@ -47,7 +48,7 @@ class EntriesView(OrganizationView):
     @extend_schema(operation_id="shareVersion", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
         """Share a version of a prompt. Sharing it again answers 200 with its entry."""
-        body = _object(request)
+        body = read_object(request, "bad_entry")
         prompt, number = library.find_prompt(_text(body, "prompt")), body.get("version")
         known = isinstance(number, int) and not isinstance(number, bool) and 0 < number < 2**31
         version = library.find_version(prompt, int(number)) if prompt and number and known else None
@@ -96,7 +97,7 @@ class AdoptView(OrganizationView):
     @extend_schema(operation_id="adoptLibraryEntry", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request, entry_id: str) -> Response:
         """Adopt it for ``application``: its ``prompt`` gets the version, and a proposal opens a new measurement."""
-        body, entry = _object(request), _find(entry_id)
+        body, entry = read_object(request, "bad_entry"), _find(entry_id)
         application = self.application(_text(body, "application") or None)
         if application is None:
             raise Problem(422, "no_application", "Name the application that adopts it.")
@@ -160,14 +161,5 @@ def _find(entry_id: str) -> LibraryEntry:
     return entry
 
 
-def _object(request: Request) -> dict[str, Any]:
-    if not isinstance(request.data, dict):
-        raise Problem(422, "bad_entry", "Send a JSON object.")
-    return request.data
-
-
 def _text(body: dict[str, Any], field: str) -> str:
-    value = body.get(field, "")
-    if not isinstance(value, str) or len(value) > 2_000 or "\x00" in value:
-        raise Problem(422, "bad_entry", f"{field} is a text of at most 2,000 characters.")
-    return value
+    return read_text(body, field, "bad_entry", longest=2_000)

@@ -20,6 +20,7 @@ from apps.library.api.guardrails import show_backtest
 from apps.library.selectors.guardrails import false_positives
 from apps.organizations.api.views import OrganizationView
 from apps.platform import clock
+from apps.platform.api.bodies import read_object, read_reason, read_text
 from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
 
@@ -54,9 +55,7 @@ class ImprovementsView(OrganizationView):
     @extend_schema(operation_id="proposeImprovement", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
         """Propose a version of a prompt that a person wrote."""
-        body = request.data
-        if not isinstance(body, dict):
-            raise Problem(422, "bad_improvement", "Send a JSON object.")
+        body = read_object(request, "bad_improvement")
         application = self.application(_text(body, "application") or None)
         if application is None:
             raise Problem(422, "no_application", "Name the application this is for.")
@@ -120,7 +119,7 @@ class ApproveView(_ActionView):
     @extend_schema(operation_id="approveImprovement", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
     def post(self, request: Request, improvement_id: str) -> Response:
         """Approve it; the next deploy stage starts it, or POST …/start does at once."""
-        return self._act(improvement_id, lifecycle.approve, reason=_reason(request))
+        return self._act(improvement_id, lifecycle.approve, reason=read_reason(request))
 
 
 class RejectView(_ActionView):
@@ -129,7 +128,7 @@ class RejectView(_ActionView):
     @extend_schema(operation_id="rejectImprovement", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
     def post(self, request: Request, improvement_id: str) -> Response:
         """Reject it; the same is not proposed again within the cooldown."""
-        return self._act(improvement_id, lifecycle.reject, reason=_reason(request))
+        return self._act(improvement_id, lifecycle.reject, reason=read_reason(request))
 
 
 class StartView(_ActionView):
@@ -147,7 +146,7 @@ class RetireView(_ActionView):
     @extend_schema(operation_id="retireImprovement", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
     def post(self, request: Request, improvement_id: str) -> Response:
         """Roll its experiment back, or put the version before into production again."""
-        return self._act(improvement_id, lifecycle.retire, reason=_reason(request))
+        return self._act(improvement_id, lifecycle.retire, reason=read_reason(request))
 
 
 class DraftsView(OrganizationView):
@@ -265,14 +264,4 @@ def _number(body: dict[str, Any], field: str) -> int:
 
 
 def _text(body: dict[str, Any], field: str) -> str:
-    value = body.get(field, "")
-    if not isinstance(value, str) or len(value) > 2_000 or "\x00" in value:
-        raise Problem(422, "bad_improvement", f"{field} is a text of at most 2,000 characters.")
-    return value
-
-
-def _reason(request: Request) -> str:
-    reason = request.data.get("reason", "") if isinstance(request.data, dict) else ""
-    if not isinstance(reason, str) or len(reason) > 500 or "\x00" in reason:
-        raise Problem(422, "bad_reason", "reason is a text of at most 500 characters.")
-    return reason
+    return read_text(body, field, "bad_improvement", longest=2_000)

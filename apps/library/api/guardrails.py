@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -20,6 +20,7 @@ from apps.library.services import guardrails as services
 from apps.organizations.api.views import OrganizationView
 from apps.organizations.models import Application
 from apps.platform import clock
+from apps.platform.api.bodies import read_object, read_text, read_time
 from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
 
@@ -51,7 +52,7 @@ class GuardrailLibraryView(OrganizationView):
     @extend_schema(operation_id="writeGuardrail", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
         """Write a guardrail's next version. What it has said before answers 200 with the version it was."""
-        body = _object(request)
+        body = read_object(request, "bad_guardrail")
         content = {name: value for name, value in body.items() if name not in ("name", "note")}
         try:
             made, new = services.add_guardrail_version(
@@ -103,7 +104,7 @@ class BacktestsView(OrganizationView):
     @extend_schema(operation_id="askBacktest", request=OpenApiTypes.OBJECT, responses={202: OpenApiTypes.OBJECT})
     def post(self, request: Request, name: str, number: int) -> Response:
         """Try the version on an application's captured conversations, by default those of the last 30 days."""
-        body, guardrail = _object(request), _find(name, number)
+        body, guardrail = read_object(request, "bad_guardrail"), _find(name, number)
         application = self.application(_text(body, "application") or None)
         if application is None:
             raise Problem(422, "no_application", "Name the application whose conversations it is tried on.")
@@ -125,7 +126,7 @@ class ActivateView(OrganizationView):
     @extend_schema(operation_id="activateGuardrail", request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
     def post(self, request: Request, name: str, number: int) -> Response:
         """Put it in force for ``application``, or for all; 409 where its backtest does not let it."""
-        body, guardrail = _object(request), _find(name, number)
+        body, guardrail = read_object(request, "bad_guardrail"), _find(name, number)
         try:
             found = services.activate(
                 guardrail=guardrail, application=_scope(self, body), reason=_text(body, "reason"),
@@ -146,7 +147,7 @@ class DeactivateView(OrganizationView):
     )
     def post(self, request: Request, name: str) -> Response:
         """Take it out of force for ``application``, or where it stood for all."""
-        body = _object(request)
+        body = read_object(request, "bad_guardrail")
         _find(name, None)
         found = services.deactivate(
             name=name, application=_scope(self, body), reason=_text(body, "reason"),
@@ -218,27 +219,9 @@ def _find(name: str, version: int | None) -> Guardrail:
     return found
 
 
-def _object(request: Request) -> dict[str, Any]:
-    if not isinstance(request.data, dict):
-        raise Problem(422, "bad_guardrail", "Send a JSON object.")
-    return request.data
-
-
 def _text(body: dict[str, Any], field: str) -> str:
-    value = body.get(field) or ""
-    if not isinstance(value, str) or len(value) > 500 or "\x00" in value:
-        raise Problem(422, "bad_guardrail", f"{field} is a text of at most 500 characters.")
-    return value
+    return read_text(body, field, "bad_guardrail", longest=500)
 
 
-def _moment(body: dict[str, Any], field: str) -> Any:
-    given = body.get(field)
-    if given is None:
-        return None
-    try:
-        moment = parse_datetime(given) if isinstance(given, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or not clock.is_usable(moment):
-        raise Problem(422, "bad_period", f"{field} is an ISO time with its zone.")
-    return moment
+def _moment(body: dict[str, Any], field: str) -> datetime | None:
+    return None if body.get(field) is None else read_time(body[field], field, "bad_period")

@@ -16,6 +16,7 @@ from apps.library.services import prompts as services
 from apps.library.services.labelling import label_by_hand
 from apps.organizations.api.views import OrganizationView
 from apps.platform import clock
+from apps.platform.api.bodies import read_object, read_text
 from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
 
@@ -38,7 +39,7 @@ class PromptsView(OrganizationView):
     @extend_schema(operation_id="createPrompt", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
         """Create a prompt with its version 1. Repeated as it was, it answers 200 and changes nothing."""
-        body = _object(request)
+        body = read_object(request, "bad_prompt")
         try:
             version, made = services.create_prompt(
                 organization_id=self.principal.organization.id,
@@ -76,7 +77,7 @@ class PromptVersionsView(OrganizationView):
     @extend_schema(operation_id="addPromptVersion", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
     def post(self, request: Request, name: str) -> Response:
         """Add a version. What the prompt has said before answers 200 with the version it was."""
-        body, prompt = _object(request), _named(name)
+        body, prompt = read_object(request, "bad_prompt"), _named(name)
         parent = body.get("parent")
         if parent is not None and not (isinstance(parent, int) and 1 <= parent <= _BIGGEST_NUMBER):
             raise Problem(422, "bad_prompt", "parent is the number of a version.")
@@ -113,7 +114,7 @@ class PromptVersionView(OrganizationView):
 
         202 where the organization wants a second person's word before ``production`` moves.
         """
-        body, version = _object(request), _version(name, number)
+        body, version = read_object(request, "bad_prompt"), _version(name, number)
         if set(body) - {"labels", "reason"}:
             raise Problem(422, "bad_prompt", "A version never changes; only its labels do: send {'labels': […]}.")
         try:
@@ -178,17 +179,8 @@ def _version(name: str, number: int) -> PromptVersion:
     return version
 
 
-def _object(request: Request) -> dict[str, Any]:
-    if not isinstance(request.data, dict):
-        raise Problem(422, "bad_prompt", "Send a JSON object.")
-    return request.data
-
-
 def _word(body: dict[str, Any], field: str, default: str) -> str:
-    value = body.get(field, default)
-    if not isinstance(value, str) or "\x00" in value:
-        raise Problem(422, "bad_prompt", f"{field} is a text.")
-    return value
+    return read_text(body, field, "bad_prompt", longest=2_000, default=default)
 
 
 def _words(body: dict[str, Any], field: str) -> list[str]:

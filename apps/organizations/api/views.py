@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -19,6 +17,7 @@ from apps.organizations.domain.profile import ProfileError, check_profile
 from apps.organizations.models import Application
 from apps.organizations.selectors import Principal
 from apps.platform import clock
+from apps.platform.api.bodies import read_time
 from apps.platform.api.problems import Problem
 from apps.platform.api.ratelimit import take_token
 from apps.platform.tenancy import tenant
@@ -110,17 +109,6 @@ class OrganizationView(APIView):
         if application is None:
             raise Problem(404, "not_found", "There is no such application in this organization.")
         return application
-
-
-def read_time(text: object, name: str) -> datetime:
-    """Return the moment a field of a body says. Raises a 422 problem for anything else."""
-    try:
-        moment = parse_datetime(text) if isinstance(text, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise Problem(422, "bad_time", f"`{name}` must be an ISO 8601 time with its zone.")
-    return moment
 
 
 def _is_slug(text: str) -> bool:

@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.organizations import selectors
-from apps.organizations.api.views import OrganizationView, read_time
+from apps.organizations.api.views import OrganizationView
 from apps.organizations.services import delivering, webhooks
 from apps.platform import clock
+from apps.platform.api.bodies import read_object, read_time
 from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
 from apps.platform.models import WebhookDelivery, WebhookEndpoint
@@ -37,12 +38,6 @@ class _WebhookView(OrganizationView):
         if self.principal.application_id is not None:
             raise Problem(403, "bound_key", "Webhooks belong to the organization; this key belongs to one application.")
 
-    def said(self, request: Request) -> dict[str, Any]:
-        """Return the body. 422 for what is no object."""
-        if not isinstance(request.data, dict):
-            raise Problem(422, "bad_webhook", "Send a JSON object.")
-        return request.data
-
 
 class WebhooksView(_WebhookView):
     """The organization's webhooks."""
@@ -62,7 +57,7 @@ class WebhooksView(_WebhookView):
         The answer holds the ``secret``, this once.
         """
         self.whole_organization()
-        body = self.said(request)
+        body = read_object(request, "bad_webhook")
         url, shape, events = body.get("url"), body.get("shape", "standard"), body.get("events", list(KINDS))
         name = body.get("name", "webhook")
         words = [url, shape, name, *(events if isinstance(events, list) else [None])]
@@ -155,7 +150,7 @@ class ReplayView(_WebhookView):
     @extend_schema(operation_id="replayWebhook", request=OpenApiTypes.OBJECT, responses={202: OpenApiTypes.OBJECT})
     def post(self, request: Request, webhook_id: str) -> Response:
         """Send one ``event`` again under its own id, or all that was not delivered ``since`` a time."""
-        endpoint, body = self.endpoint(webhook_id), self.said(request)
+        endpoint, body = self.endpoint(webhook_id), read_object(request, "bad_webhook")
         at, actor = clock.now(self.principal.organization), self.principal.name
         if "event" in body:
             delivery = selectors.find_delivery(endpoint, str(body["event"]))
