@@ -3,7 +3,7 @@
 from django.urls import path
 
 from apps.cycles.web import cycles, erasing, home, onboarding
-from apps.evaluations.web import conversations, dashboards, runs, threat_patterns, verdicts
+from apps.evaluations.web import conversations, dashboards, pinned, runs, threat_patterns, verdicts
 from apps.experiments.web import experiments
 from apps.improvements.web import improvements, shared
 from apps.improvements.web import insights as one_insight
@@ -24,6 +24,10 @@ urlpatterns = [
     path("conversations/<int:conversation_id>/", conversations.conversation, name="conversation"),
     path("conversations/<int:conversation_id>/erase/", erasing.erase_person, name="erase_person"),
     path("conversations/<int:conversation_id>/verdict/", verdicts.judge, name="judge"),
+    path("conversations/<int:conversation_id>/pin/", pinned.pin, name="pin_conversation"),
+    path("pinned/", pinned.pinned_list, name="pinned"),
+    path("pinned/<int:pin_id>/", pinned.pinned, name="pinned_conversation"),
+    path("pinned/<int:pin_id>/unpin/", pinned.unpin, name="unpin_conversation"),
     path("security/", dashboards.security, name="security"),
     path("security/sample/", verdicts.audit_sample, name="audit_sample"),
     path("threat-patterns/", threat_patterns.pattern_list, name="threat_patterns"),

@@ -15,7 +15,8 @@ from django.urls import URLPattern, reverse
 
 from apps.cycles.services import turning
 from apps.evaluations.models import EvaluationRun
-from apps.evaluations.services import runs, threat_patterns
+from apps.evaluations.selectors import get_conversation
+from apps.evaluations.services import pinning, runs, threat_patterns
 from apps.ingestion.models import Batch, Conversation
 from apps.insights.services import alerting
 from apps.library import selectors as library
@@ -145,6 +146,10 @@ DOORS = {
     "redaction": Door(ADMINISTRATORS, ADMINISTRATORS, form={"policy": "drop"}),
     "audit": Door(ADMINISTRATORS),
     "organization": Door(ADMINISTRATORS),
+    "pin_conversation": Door(None, WORKERS, ids=("conversation_id",), form={"reason": "for the training"}),
+    "pinned": Door(ROLES),
+    "pinned_conversation": Door(ROLES, ids=("pin_id",)),
+    "unpin_conversation": Door(None, WORKERS, ids=("pin_id",)),
     "erase_organization": Door(None, frozenset({"owner"}), form={"confirm": "another"}),
     "save_view": Door(None, ROLES, form={"page": "conversations", "name": "new", "query": "q=a"}),
     "act_on_view": Door(None, ROLES, ids=("view_id", "action")),
@@ -176,6 +181,12 @@ def share(slug: str) -> str:
     version = library.find_version(prompt, 1) if prompt else None
     assert version is not None
     return sharing.share(version=version, metric="escalation_rate", at=clock.wall(), actor="test")[0].public_id
+
+
+def pinned(organization: Organization) -> int:
+    found = get_conversation(Conversation.objects.get().id)
+    assert found is not None
+    return pinning.pin(found=found, organization=organization, reason="kept", at=clock.wall(), actor="test").id
 
 
 def make_house(slug: str) -> House:
@@ -257,6 +268,7 @@ def make_house(slug: str) -> House:
             )[0].id,
             "action": "approve",
             "purpose": "probes",
+            "pin_id": pinned(organization),
             "run_id": run.public_id,
             "cycle_id": cycle.public_id,
             "conversation_id": Conversation.objects.get().id,

@@ -56,7 +56,15 @@ def test_everything_of_the_person_goes_and_nothing_of_anybody_else(organization:
 
     counts = erase(organization_id=organization.id, person=person)
 
-    assert counts == {"lines": 4, "conversations": 2, "facts": 2, "outcomes": 1, "exposures": 0, "cases": 0}
+    assert counts == {
+        "lines": 4,
+        "conversations": 2,
+        "facts": 2,
+        "outcomes": 1,
+        "exposures": 0,
+        "cases": 0,
+        "pinned": 0,
+    }
     with tenant(organization.id):
         assert list(Conversation.objects.values_list("session_id", flat=True)) == ["b1"]
         assert list(ConversationFact.objects.values_list("session_id", flat=True)) == ["b1"]

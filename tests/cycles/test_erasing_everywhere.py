@@ -15,9 +15,9 @@ from django.test import Client
 from apps.cycles.models import StageRun
 from apps.cycles.services import erasing, turning
 from apps.cycles.services.erasing import ask_erasure, erase, hash_of
-from apps.evaluations.models import ThreatPattern
+from apps.evaluations.models import PinnedConversation, ThreatPattern
 from apps.evaluations.selectors import find_conversation
-from apps.evaluations.services import assessing, rollups, verdicts
+from apps.evaluations.services import assessing, pinning, rollups, verdicts
 from apps.experiments.domain.assignment import unit_digest
 from apps.experiments.models import Exposure, Phase
 from apps.experiments.services import exposing, lifecycle
@@ -58,6 +58,7 @@ ERASED = {
     "insights_evidence": "goes with the conversation",
     "evaluations_conversationfact": "analysis",
     "evaluations_factassignment": "analysis",
+    "evaluations_pinnedconversation": "analysis: copies go",
     "evaluations_threatpattern": "analysis: sessions and examples taken out",
     "organizations_auditevent": "analysis: verdicts no longer name the session",
     "library_backtest": "library: users and examples taken out of the tally",
@@ -214,6 +215,7 @@ def seed(
     verdicts.judge(
         found=found, organization_id=organization.id, person="judge@everywhere.test", verdict="attack", at=AT
     )
+    pinning.pin(found=found, organization=organization, reason="to learn from", at=AT, actor="judge@everywhere.test")
     Exposure.objects.create(
         organization_id=organization.id, phase=phase, unit=assignment.split(".")[2], variant=1, served_hash="h", at=AT
     )
@@ -317,7 +319,15 @@ def test_a_person_who_stands_everywhere_is_left_nowhere(organization: Organizati
 
     # Their own erasure tells whom: by the keyed hash, so that it can be done again.
     assert where_ana_stands(organization, hers) == {"ingestion_erasure"}
-    assert counts == {"lines": 10, "conversations": 2, "facts": 2, "outcomes": 2, "exposures": 1, "cases": 1}
+    assert counts == {
+        "lines": 10,
+        "conversations": 2,
+        "facts": 2,
+        "outcomes": 2,
+        "exposures": 1,
+        "cases": 1,
+        "pinned": 1,
+    }
 
 
 def test_whoever_stands_beside_them_stays(organization: Organization) -> None:
@@ -329,6 +339,7 @@ def test_whoever_stands_beside_them_stays(organization: Organization) -> None:
         assert ProbeAnswer.objects.count() == 2
         assert ProbeRun.objects.get().calls == 2
         assert Outcome.objects.count() == 2
+        assert PinnedConversation.objects.get().session_id == OTHER
         assert HistoryEnd.objects.count() == 1
         assert Improvement.objects.get().finding["evidence"] == [OTHER]
         assert StageRun.objects.get(stage="insights").figures["findings"][0]["evidence"] == [OTHER]
@@ -380,7 +391,15 @@ def test_an_erasure_that_is_killed_goes_on_where_it_stood(
 
     counts = erase(organization_id=organization.id, person=hash_of(organization, USER))
 
-    assert counts == {"lines": 10, "conversations": 2, "facts": 2, "outcomes": 2, "exposures": 1, "cases": 1}
+    assert counts == {
+        "lines": 10,
+        "conversations": 2,
+        "facts": 2,
+        "outcomes": 2,
+        "exposures": 1,
+        "cases": 1,
+        "pinned": 1,
+    }
     assert where_ana_stands(organization) <= {"ingestion_erasure", "platform_workitem"}
 
 

@@ -58,6 +58,7 @@ PAGES = (
     "/guardrails/house-rules/?application=support",
     "/library/",
     "/organization/",
+    "/pinned/",
     "/library/support/",
     "/shared/",
     "/cycles/",

@@ -54,6 +54,7 @@ PAGES = {
     "configuration": "/applications/support/wheel/",
     "organizations": "/organizations/",
     "organization": "/organization/",
+    "pinned": "/pinned/",
     "applications": "/applications/",
     "application": "/applications/support/",
     "team": "/team/",

@@ -31,7 +31,7 @@ from apps.organizations.services import record_audit
 from apps.platform import clock, work
 from apps.platform.tenancy import tenant
 
-KINDS = ("lines", "conversations", "facts", "outcomes", "exposures", "cases")
+KINDS = ("lines", "conversations", "facts", "outcomes", "exposures", "cases", "pinned")
 _AT_ONCE = 500
 _SAVED_EVERY = 100
 
@@ -189,6 +189,7 @@ def _forget(organization_id: int, person: str, sessions: frozenset[Session]) -> 
         "facts": facts.facts,
         "exposures": forget_exposures(trace.assignments | facts.assignments),
         "cases": forget_cases(trace),
+        "pinned": analysis.forget_pinned(trace),
     }
     counts["conversations"], counts["outcomes"] = capture.forget_conversations(trace)
     return counts

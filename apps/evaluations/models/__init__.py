@@ -1,5 +1,6 @@
 """What analysis keeps: results and facts, what the organization taught its detectors, what people say of verdicts."""
 
+from apps.evaluations.models.pinned import PinnedConversation
 from apps.evaluations.models.results import (
     Assessment,
     ConversationFact,
@@ -18,6 +19,7 @@ __all__ = [
     "DailyRollup",
     "EvaluationRun",
     "FactAssignment",
+    "PinnedConversation",
     "SystemPromptFingerprint",
     "ThreatPattern",
     "VerdictLabel",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apps.evaluations.models import ConversationFact, FactAssignment, ThreatPattern
+from apps.evaluations.models import ConversationFact, FactAssignment, PinnedConversation, ThreatPattern
 from apps.ingestion.domain.naming import without
 from apps.ingestion.services.forgetting import Session, Trace
 from apps.organizations.services.auditing import forget_subjects
@@ -38,6 +38,14 @@ def forget_facts(trace: Trace) -> ForgottenFacts:
     for application_id, day in sorted({(each.application_id, each.day) for each in facts}):
         work.ask("evaluations.roll_up", organization_id=facts[0].organization_id, key=f"{application_id}:{day}")
     return ForgottenFacts(len(gone), assignments)
+
+
+def forget_pinned(trace: Trace) -> int:
+    """Delete the copies that were pinned of the person's conversations; return how many. Call inside tenant(...)."""
+    theirs = PinnedConversation.objects.filter(user_hash=trace.unit_hash).values_list("id", flat=True)
+    named = PinnedConversation.objects.filter(session_id__in=trace.names)
+    ids = {*theirs, *(each.id for each in named if (each.application_id, each.session_id) in trace.sessions)}
+    return int(PinnedConversation.objects.filter(id__in=ids).delete()[0])
 
 
 def forget_mentions(trace: Trace, *, organization_id: int) -> None:

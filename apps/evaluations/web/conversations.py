@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -20,7 +21,9 @@ from apps.evaluations.models import VerdictLabel
 from apps.evaluations.paging import key_of, read_key
 from apps.evaluations.selectors import AnalyzedConversation
 from apps.evaluations.selectors.calibrations import labels_of
+from apps.evaluations.selectors.pinned import find_pin_of
 from apps.evaluations.services.verdicts import finding_of
+from apps.evaluations.web.pinned import pin_context
 from apps.evaluations.web.words import LEAKS, money, say, worst_incident
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.views import show_views
@@ -70,7 +73,8 @@ def conversations(request: HttpRequest, access: Access) -> HttpResponse:
         "views": [
             {"label": label, "url": page_url("conversations", access, **query), "current": asked == query}
             for label, query in _VIEWS
-        ],
+        ]
+        + [{"label": "Pinned", "url": page_url("pinned", access), "current": False}],
         "saved": show_views("conversations", access, asked),
         "filters": dict.fromkeys(NAMES, "") | asked,
         "hidden": ({"application": access.application.slug} if access.application else {})
@@ -143,7 +147,9 @@ def _row(fact: Any, results: Mapping[str, Any], access: Access) -> dict[str, Any
 @portal_page()
 def conversation(request: HttpRequest, access: Access, conversation_id: int) -> HttpResponse:
     """Show one conversation: what was said, what was found in it, and why."""
-    found = selectors.get_conversation(conversation_id)
+    found, kept = selectors.get_conversation(conversation_id), find_pin_of(conversation_id)
+    if found is None and kept is not None:
+        return redirect(page_url("pinned_conversation", access, kept.id))
     if found is None:
         raise Http404("There is no such conversation.")
     row, results = found.row, found.results
@@ -172,6 +178,7 @@ def conversation(request: HttpRequest, access: Access, conversation_id: int) -> 
         },
         "headline": _headline(worst),
         "erase_url": reverse("erase_person", args=[row.id]) if row.user_hash and access.may(ADMINISTRATORS) else None,
+        "pin": pin_context(row.id, kept, access),
         "crumbs": [{"label": "Conversations", "url": page_url("conversations", access)}],
         "previous_url": None,
         "next_url": None,
