@@ -29,6 +29,8 @@ class Organization(models.Model):
     retention_days = models.PositiveSmallIntegerField(default=30)
     # What reaches everybody at once (a guardrail, a security change) then needs a second person's word.
     two_people = models.BooleanField(default=False, db_default=False)
+    # Who reads which conversation is written into the audit trail.
+    audit_reads = models.BooleanField(default=False, db_default=False)
     secret = EncryptedTextField()
     created_at = models.DateTimeField()
 
@@ -52,6 +54,8 @@ class Membership(models.Model):
         ANALYST = "analyst"
         VIEWER = "viewer"
         EXECUTIVE = "executive"
+        # Figures, and nothing that anybody said.
+        AGGREGATES = "aggregates", "aggregates only"
 
     class Team(models.TextChoices):
         SECURITY = "security"

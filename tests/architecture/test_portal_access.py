@@ -37,6 +37,7 @@ pytestmark = pytest.mark.django_db
 ROLES = frozenset(Membership.Role.values)
 ADMINISTRATORS = frozenset({"owner", "admin"})
 WORKERS = ADMINISTRATORS | {"analyst"}
+READERS = ROLES - {"aggregates"}
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,15 @@ DOORS = {
     "home_turns": Door(ROLES),
     "start": Door(ROLES),
     "listening": Door(ROLES),
-    "conversations": Door(ROLES),
-    "conversations_csv": Door(ROLES),
+    "conversations": Door(READERS),
+    "conversations_csv": Door(READERS),
     "erase_person": Door(None, ADMINISTRATORS, ids=("conversation_id",)),
-    "conversation": Door(ROLES, ids=("conversation_id",)),
+    "conversation": Door(READERS, ids=("conversation_id",)),
     "security": Door(ROLES),
     "judge": Door(None, WORKERS, ids=("conversation_id",), form={"verdict": "attack"}),
-    "audit_sample": Door(ROLES, WORKERS),
+    "audit_sample": Door(READERS, WORKERS),
     "threat_patterns": Door(
-        ROLES, WORKERS, form={"name": "new", "pattern": "glass rain", "type": "jailbreak", "severity": "high"}
+        READERS, WORKERS, form={"name": "new", "pattern": "glass rain", "type": "jailbreak", "severity": "high"}
     ),
     "act_on_threat_pattern": Door(None, ADMINISTRATORS, ids=("pattern_id", "action")),
     "quality": Door(ROLES),
@@ -72,8 +73,8 @@ DOORS = {
     "upload": Door(WORKERS, WORKERS),
     "batch": Door(ROLES, ids=("batch_id",)),
     "batch_status": Door(ROLES, ids=("batch_id",)),
-    "rejected_lines": Door(ROLES, ids=("batch_id",)),
-    "rejected_json": Door(ROLES, ids=("batch_id",)),
+    "rejected_lines": Door(READERS, ids=("batch_id",)),
+    "rejected_json": Door(READERS, ids=("batch_id",)),
     "redrive_batch": Door(None, WORKERS, ids=("batch_id",)),
     "sources": Door(ROLES),
     "runs": Door(ROLES, WORKERS, form={"application": "ours-app", "sample": 100}),
@@ -145,10 +146,10 @@ DOORS = {
     "act_on_webhook": Door(None, ADMINISTRATORS, ids=("webhook_id", "action")),
     "redaction": Door(ADMINISTRATORS, ADMINISTRATORS, form={"policy": "drop"}),
     "audit": Door(ADMINISTRATORS),
-    "organization": Door(ADMINISTRATORS),
+    "organization": Door(ADMINISTRATORS, ADMINISTRATORS, form={"form": "safety"}),
     "pin_conversation": Door(None, WORKERS, ids=("conversation_id",), form={"reason": "for the training"}),
-    "pinned": Door(ROLES),
-    "pinned_conversation": Door(ROLES, ids=("pin_id",)),
+    "pinned": Door(READERS),
+    "pinned_conversation": Door(READERS, ids=("pin_id",)),
     "unpin_conversation": Door(None, WORKERS, ids=("pin_id",)),
     "erase_organization": Door(None, frozenset({"owner"}), form={"confirm": "another"}),
     "save_view": Door(None, ROLES, form={"page": "conversations", "name": "new", "query": "q=a"}),

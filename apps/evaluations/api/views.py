@@ -14,6 +14,8 @@ from apps.evaluations.filtering import NAMES, BadFilter, parse_filters
 from apps.evaluations.paging import key_of, read_key
 from apps.evaluations.selectors import Filters
 from apps.organizations.api.views import OrganizationView
+from apps.organizations.services.reading import note_reading
+from apps.platform import clock
 from apps.platform.api.cursors import cut_page
 from apps.platform.api.problems import Problem
 
@@ -78,7 +80,11 @@ class ConversationView(OrganizationView):
         found = selectors.find_conversation(session_id, application.id if application else None)
         if found is None:
             raise Problem(404, "not_found", "There is no such conversation in this organization.")
-        row = found.row
+        row, organization = found.row, self.principal.organization
+        note_reading(
+            organization=organization, conversation_id=row.id, at=clock.now(organization), actor=self.principal.name,
+            where="api",
+        )  # fmt: skip
         body: dict[str, Any] = {
             "session_id": row.session_id,
             "started_at": row.started_at,

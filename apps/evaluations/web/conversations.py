@@ -25,7 +25,8 @@ from apps.evaluations.selectors.pinned import find_pin_of
 from apps.evaluations.services.verdicts import finding_of
 from apps.evaluations.web.pinned import pin_context
 from apps.evaluations.web.words import LEAKS, money, say, worst_incident
-from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
+from apps.organizations.services.reading import note_export, note_reading
+from apps.organizations.web.access import ADMINISTRATORS, READERS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.views import show_views
 from apps.platform.api.cursors import encode_cursor
 from apps.platform.api.problems import Problem
@@ -52,7 +53,7 @@ _WHO = {"user": "User", "assistant": "Assistant", "system": "System", "tool": "T
 
 
 @require_safe
-@portal_page()
+@portal_page(READERS)
 def conversations(request: HttpRequest, access: Access) -> HttpResponse:
     """List conversations, newest first."""
     asked = {name: request.GET[name] for name in NAMES if request.GET.get(name)}
@@ -144,7 +145,7 @@ def _row(fact: Any, results: Mapping[str, Any], access: Access) -> dict[str, Any
 
 
 @require_safe
-@portal_page()
+@portal_page(READERS)
 def conversation(request: HttpRequest, access: Access, conversation_id: int) -> HttpResponse:
     """Show one conversation: what was said, what was found in it, and why."""
     found, kept = selectors.get_conversation(conversation_id), find_pin_of(conversation_id)
@@ -153,6 +154,9 @@ def conversation(request: HttpRequest, access: Access, conversation_id: int) -> 
     if found is None:
         raise Http404("There is no such conversation.")
     row, results = found.row, found.results
+    note_reading(
+        organization=access.organization, conversation_id=row.id, at=access.now, actor=access.actor, where="page"
+    )
     security, quality = results.get("security"), results.get("quality") or {}
     business, performance = results.get("business") or {}, results.get("performance") or {}
     assessed = security is not None
@@ -293,13 +297,15 @@ def _turns(
 
 
 @require_safe
-@portal_page(in_tenant=False)
+@portal_page(READERS, in_tenant=False)
 def conversations_file(request: HttpRequest, access: Access) -> StreamingHttpResponse:
     """Stream the conversations of a list as CSV."""
     try:
         filters = parse_filters(request.GET, application_id=access.application_id)
     except BadFilter as error:
         raise BadRequest(str(error)) from error
+    asked = {name: request.GET[name] for name in NAMES if request.GET.get(name)}
+    note_export(organization=access.organization, at=access.now, actor=access.actor, filters=asked)
     return csv_response(conversations_csv(filters, organization_id=access.organization.id))
 
 

@@ -17,7 +17,8 @@ from apps.evaluations.models import PinnedConversation
 from apps.evaluations.selectors import pinned as selectors
 from apps.evaluations.services import pinning
 from apps.evaluations.web.words import say
-from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
+from apps.organizations.services.reading import note_reading
+from apps.organizations.web.access import READERS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 
 _PAGE = 50
@@ -25,7 +26,7 @@ _LONGEST_QUESTION = 200
 
 
 @require_safe
-@portal_page()
+@portal_page(READERS)
 def pinned_list(request: HttpRequest, access: Access) -> HttpResponse:
     """List what is pinned, newest first; ``q`` is looked for in reasons and session ids."""
     before, words = read_before(request), request.GET.get("q", "").strip()[:_LONGEST_QUESTION]
@@ -57,10 +58,14 @@ def pinned_list(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 @require_safe
-@portal_page()
+@portal_page(READERS)
 def pinned(request: HttpRequest, access: Access, pin_id: int) -> HttpResponse:
     """Show a copy as it was kept."""
     found = _find(pin_id)
+    note_reading(
+        organization=access.organization, conversation_id=found.conversation_id, at=access.now, actor=access.actor,
+        where="copy",
+    )  # fmt: skip
     there = analyzed.get_conversation(found.conversation_id) is not None
     context = {
         "pinned": {

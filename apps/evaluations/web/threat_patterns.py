@@ -19,7 +19,7 @@ from apps.evaluations.models import ThreatPattern
 from apps.evaluations.selectors import threat_patterns as selectors
 from apps.evaluations.services import threat_patterns as services
 from apps.evaluations.web.words import say
-from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
+from apps.organizations.web.access import ADMINISTRATORS, READERS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 from apps.organizations.web.tabs import state_tabs
 
@@ -40,7 +40,7 @@ class PatternForm(forms.Form):
     severity = forms.ChoiceField(choices=[(word, word) for word in SEVERITIES], initial="high")
 
 
-@portal_page()
+@portal_page(READERS)
 def pattern_list(request: HttpRequest, access: Access) -> HttpResponse:
     """List patterns, newest first; who works with them writes one."""
     before = read_before(request)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from apps.evaluations import selectors
 from apps.evaluations.selectors import calibrations
 from apps.evaluations.services import verdicts as services
-from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
+from apps.organizations.web.access import READERS, WORKERS, Access, page_url, portal_page
 
 
 @require_POST
@@ -36,7 +36,7 @@ def judge(request: HttpRequest, access: Access, conversation_id: int) -> HttpRes
     return redirect(page_url("conversation", access, conversation_id))
 
 
-@portal_page()
+@portal_page(READERS)
 def audit_sample(request: HttpRequest, access: Access) -> HttpResponse:
     """Show the sample of the application looked at and what it says; who works draws a new one."""
     application = access.application

@@ -18,7 +18,7 @@ from apps.improvements.models import Improvement
 from apps.improvements.services import lifecycle, probing
 from apps.library.domain.guardrails import read_guardrail
 from apps.library.web.guardrails import shown_backtests
-from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
+from apps.organizations.web.access import READERS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 from apps.organizations.web.tabs import read_state, state_tabs
 from apps.organizations.web.views import show_views
@@ -91,7 +91,7 @@ def improvement(request: HttpRequest, access: Access, improvement_id: str) -> Ht
         "search_url": reverse("conversations"),
         "diff": selectors.diff_of(found),
         "guardrail": _guardrail(found),
-        "backtest": shown_backtests([tried])[0] if (tried := selectors.backtest_of(found)) else None,
+        "backtest": shown_backtests([tried], access)[0] if (tried := selectors.backtest_of(found)) else None,
         "did": [
             {
                 "variant": each["variant"], "difference": written_change(each["difference"], metric),
@@ -99,7 +99,7 @@ def improvement(request: HttpRequest, access: Access, improvement_id: str) -> Ht
             }
             for each in outcome.get("comparisons", ())
         ],
-        "probes": _probes(found),
+        "probes": _probes(found, access),
         "metric": (metric or found.judged_by.get("metric") or "").replace("_", " "),
         "lineage": selectors.lineage_of(found),
         "actions": _actions(found) if access.may(WORKERS) else [],
@@ -122,7 +122,7 @@ def act(request: HttpRequest, access: Access, improvement_id: str, action: str) 
     return redirect("improvement", improvement_id=improvement_id)
 
 
-def _probes(found: Improvement) -> dict[str, Any]:
+def _probes(found: Improvement, access: Access) -> dict[str, Any]:
     """Return what probes show, for the page: a row a group, with shares in per cent and points."""
     run = selectors.newest_probes(found)
     shown = selectors.probes_of(found, run)
@@ -132,7 +132,10 @@ def _probes(found: Improvement) -> dict[str, Any]:
         ("Harmless messages refused", shown.get("benign_refused")),
     )
     rows = [_pairs_row(what, each) for what, each in groups if each and each["pairs"]]
-    return shown | {"rows": rows, "turned": selectors.turned_probes(run, limit=8) if run else []}
+    return shown | {
+        "rows": rows,
+        "turned": selectors.turned_probes(run, limit=8) if run and access.may(READERS) else [],
+    }
 
 
 def _pairs_row(what: str, each: dict[str, Any]) -> dict[str, Any]:

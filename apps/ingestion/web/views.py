@@ -23,7 +23,7 @@ from apps.ingestion.services.sealing import OriginalsGone
 from apps.ingestion.services.uploading import accept_upload
 from apps.organizations import selectors as organizations
 from apps.organizations import services
-from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
+from apps.organizations.web.access import READERS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 from apps.organizations.web.tabs import read_state, state_tabs
 from apps.organizations.web.views import show_views
@@ -72,6 +72,7 @@ def batch(request: HttpRequest, access: Access, batch_id: str) -> HttpResponse:
     lines = [
         {"line": each.line, "code": each.code, "detail": each.detail, "excerpt": each.excerpt}
         for each, _ in zip(selectors.rejected_lines(found), range(_LINES), strict=False)
+        if access.may(READERS)
     ]
     kept_until = selectors.originals_kept_until(found, at=access.now) if found.rejected else None
     redrive_url = reverse("redrive_batch", args=[found.public_id]) if kept_until and access.may(WORKERS) else None
@@ -83,8 +84,8 @@ def batch(request: HttpRequest, access: Access, batch_id: str) -> HttpResponse:
         },
         "rejected": lines,
         "rejected_hidden": max(found.rejected - len(lines), 0),
-        "rejected_url": reverse("rejected_lines", args=[found.public_id]) if found.rejected else None,
-        "rejected_json_url": reverse("rejected_json", args=[found.public_id]) if found.rejected else None,
+        "rejected_url": reverse("rejected_lines", args=[found.public_id]) if lines else None,
+        "rejected_json_url": reverse("rejected_json", args=[found.public_id]) if lines else None,
         "redrive_url": redrive_url,
         "kept_until": kept_until,
         "rows_url": page_url("conversations", access),
@@ -100,7 +101,7 @@ def batch_status(request: HttpRequest, access: Access, batch_id: str) -> HttpRes
 
 
 @require_safe
-@portal_page()
+@portal_page(READERS)
 def rejected_lines(request: HttpRequest, access: Access, batch_id: str, form: str) -> HttpResponse:
     """Download a batch's rejected lines."""
     return rejected_file(_find(batch_id), form)

@@ -22,7 +22,7 @@ from apps.library.services import backtesting
 from apps.library.services import guardrails as services
 from apps.organizations.models import Application
 from apps.organizations.services import set_two_people
-from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
+from apps.organizations.web.access import ADMINISTRATORS, READERS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 
 _PAGE = 30
@@ -117,7 +117,7 @@ def guardrail(request: HttpRequest, access: Access, name: str) -> HttpResponse:
         "against": against.version if against else None,
         "diff": difference(before, content),
         "limit": content.most_benign_blocked,
-        "backtests": shown_backtests(selectors.list_backtests(shown, limit=10)),
+        "backtests": shown_backtests(selectors.list_backtests(shown, limit=10), access),
         "standing": [_place(each) | {"url": _act_url(each.guardrail, "deactivate", each.application)}
                      for each in history if each.stands],
         "waiting": [_place(each) | {"url": _act_url(each.guardrail, "activate", each.application),
@@ -233,9 +233,9 @@ def _act_url(found: Guardrail, action: str, application: Application | None) -> 
     return f"{address}?application={application.slug}" if application else address
 
 
-def shown_backtests(backtests: Sequence[Backtest]) -> list[dict[str, Any]]:
-    """Return backtests as pages show them."""
-    examples = selectors.false_positives(backtests)
+def shown_backtests(backtests: Sequence[Backtest], access: Access) -> list[dict[str, Any]]:
+    """Return backtests as pages show them: what was said only to those who may read it."""
+    examples = selectors.false_positives(backtests) if access.may(READERS) else {each.id: [] for each in backtests}
     return [_backtest(each) | {"examples": examples[each.id]} for each in backtests]
 
 

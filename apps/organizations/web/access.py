@@ -25,6 +25,8 @@ from apps.platform.tenancy import tenant
 
 ORGANIZATION_KEY = "organization_id"
 EVERYONE = frozenset(Membership.Role.values)
+# Who may read what people said: transcripts, evidence, rejected lines, files of them. The others see figures.
+READERS = EVERYONE - {Membership.Role.AGGREGATES}
 # Who may change what: keys, people and profiles; uploads and runs.
 OWNERS = frozenset({Membership.Role.OWNER})
 ADMINISTRATORS = frozenset({Membership.Role.OWNER, Membership.Role.ADMIN})
@@ -75,6 +77,7 @@ class Access:
 
 
 View = Callable[..., HttpResponseBase]
+_FIGURES_ONLY = "Your role shows figures, not what people said. An owner or an administrator can change it."
 
 
 def portal_page(roles: frozenset[str] = EVERYONE, *, in_tenant: bool = True) -> Callable[[View], View]:
@@ -96,7 +99,7 @@ def portal_page(roles: frozenset[str] = EVERYONE, *, in_tenant: bool = True) -> 
             if membership is None:
                 return redirect("organizations")
             if membership.role not in roles:
-                raise PermissionDenied
+                raise PermissionDenied(_FIGURES_ONLY if roles == READERS else "")
             try:
                 with tenant(membership.organization_id):
                     application = selectors.named_application(request.GET.get("application"))

@@ -8,16 +8,16 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.organizations import selectors
-from apps.organizations.web.access import ADMINISTRATORS, Access, page_url
+from apps.organizations.web.access import ADMINISTRATORS, READERS, Access, page_url
 
 # label, URL name, heading, stage of the wheel, icon, who sees it
 _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | None], ...] = (
     ("The wheel", "home", "", None, None, None),
-    ("Conversations", "conversations", "Capture", 0, None, None),
+    ("Conversations", "conversations", "Capture", 0, None, READERS),
     ("Uploads", "batches", "Capture", 0, None, None),
     ("Watched files", "sources", "Capture", 0, None, None),
     ("Security", "security", "Analyze", 1, None, None),
-    ("Threat patterns", "threat_patterns", "Analyze", 1, None, None),
+    ("Threat patterns", "threat_patterns", "Analyze", 1, None, READERS),
     ("Quality", "quality", "Analyze", 1, None, None),
     ("Business", "business", "Analyze", 1, None, None),
     ("Performance", "performance", "Analyze", 1, None, None),
