@@ -29,6 +29,8 @@ class Organization(models.Model):
     retention_days = models.PositiveSmallIntegerField(default=30)
     # What reaches everybody at once (a guardrail, a security change) then needs a second person's word.
     two_people = models.BooleanField(default=False, db_default=False)
+    # Its people sign in with a second factor, or see nothing of it.
+    require_mfa = models.BooleanField(default=False, db_default=False)
     # Who reads which conversation is written into the audit trail.
     audit_reads = models.BooleanField(default=False, db_default=False)
     secret = EncryptedTextField()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from allauth.mfa.models import Authenticator
 from django.db.models import F, Q
 from django.http import Http404
 
@@ -116,6 +118,18 @@ def spent_on_models(at: datetime) -> dict[int, int]:
 def memberships_of(*, user_id: int) -> list[Membership]:
     """Return a person's memberships with their organizations, oldest first."""
     return list(Membership.objects.select_related("organization", "user").filter(user_id=user_id).order_by("id")[:200])
+
+
+def has_second_factor(user_id: int) -> bool:
+    """Return whether a person signs in with an authenticator app or a security key, too."""
+    return bool(with_second_factor([user_id]))
+
+
+def with_second_factor(user_ids: Collection[int]) -> set[int]:
+    """Return those of these people who have a second factor. Codes for recovery alone are none."""
+    kinds = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+    rows = Authenticator.objects.filter(user_id__in=user_ids, type__in=kinds)
+    return set(rows.values_list("user_id", flat=True))
 
 
 def members_of(*, organization_id: int) -> list[Membership]:

@@ -31,11 +31,13 @@ from apps.insights.models import Evidence, Insight
 from apps.library.domain.backtesting import Example, Tally, write_tally
 from apps.library.models import Backtest
 from apps.library.services import backtesting, guardrails, prompts
-from apps.organizations.models import Application, Organization
+from apps.organizations.models import Application, Membership, Organization, SavedView
+from apps.organizations.services import record_audit
 from apps.platform.models import IdempotencyRecord
 from apps.platform.tenancy import tenant
 from tests.architecture.test_tenancy_guards import tables
 from tests.factories import AT, make_experiment, make_improvement, make_insight, make_key, make_organization
+from tests.portal.world import make_member
 
 pytestmark = pytest.mark.django_db
 USER, SESSION = "u-ana-7319", "s-ana-7319"
@@ -60,6 +62,7 @@ ERASED = {
     "evaluations_factassignment": "analysis",
     "evaluations_pinnedconversation": "analysis: copies go",
     "evaluations_threatpattern": "analysis: sessions and examples taken out",
+    "organizations_savedview": "analysis: those that look for one of their sessions",
     "organizations_auditevent": "analysis: verdicts no longer name the session",
     "library_backtest": "library: users and examples taken out of the tally",
     "experiments_exposure": "experiments",
@@ -162,6 +165,7 @@ def push(organization: Organization, lines: list[str], key: str) -> str:
 def organization() -> Organization:
     """One in which ana and ben stand everywhere, side by side."""
     organization = make_organization("everywhere")
+    make_member(organization, "analyst", "judge@everywhere.test")
     with tenant(organization.id):
         prompts.create_prompt(
             organization_id=organization.id, name="support", content="Be kind.", labels=["production"], at=AT,
@@ -216,6 +220,14 @@ def seed(
         found=found, organization_id=organization.id, person="judge@everywhere.test", verdict="attack", at=AT
     )
     pinning.pin(found=found, organization=organization, reason="to learn from", at=AT, actor="judge@everywhere.test")
+    record_audit(
+        organization_id=organization.id, at=AT, actor="judge@everywhere.test", action="conversations.exported",
+        subject="csv", q=session,
+    )  # fmt: skip
+    SavedView.objects.create(
+        organization_id=organization.id, public_id=f"v_{session}"[:16], page="conversations", name=f"of {person[-5:]}",
+        member=Membership.objects.get(organization=organization), query=f"q={session}", saved_at=AT,
+    )  # fmt: skip
     Exposure.objects.create(
         organization_id=organization.id, phase=phase, unit=assignment.split(".")[2], variant=1, served_hash="h", at=AT
     )
@@ -339,6 +351,7 @@ def test_whoever_stands_beside_them_stays(organization: Organization) -> None:
         assert ProbeAnswer.objects.count() == 2
         assert ProbeRun.objects.get().calls == 2
         assert Outcome.objects.count() == 2
+        assert SavedView.objects.get().query == f"q={OTHER}"
         assert PinnedConversation.objects.get().session_id == OTHER
         assert HistoryEnd.objects.count() == 1
         assert Improvement.objects.get().finding["evidence"] == [OTHER]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import re
+import struct
+import time
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +21,7 @@ from playwright.sync_api import Page, expect
 from apps.evaluations.models import EvaluationRun
 from apps.ingestion.models import Batch, Conversation
 from apps.ingestion.services import storing
+from apps.organizations import services
 from apps.organizations.models import Membership, Organization
 from apps.platform.tenancy import tenant
 from tests.factories import PASSWORD, make_application, make_key, make_organization
@@ -117,6 +123,51 @@ def test_an_invited_analyst_joins_with_that_role_and_loses_it_at_once(open_brows
     owner.page.locator("#fw-dialog").get_by_role("button", name="Remove").click()
     expect(owner.page.get_by_role("row", name="ben@acme.test")).to_have_count(0)
     assert guest.go("/conversations/") == 403
+
+
+def test_who_is_invited_where_two_factors_are_asked_for_sets_one_up_and_goes_on(open_browser: Open) -> None:
+    organization = make_organization("acme", name="Acme", require_mfa=True)
+    invited = services.invite(
+        organization=organization, email="ben@acme.test", role="analyst", team="product", at=datetime.now(UTC),
+        actor="owner@acme.test", actor_role="owner",
+    )  # fmt: skip
+    guest = open_browser()
+    page = guest.page
+    sign_up(page, guest.origin, "ben@acme.test")
+
+    guest.go(f"/invitations/{invited.token}/")
+    page.get_by_role("button", name="Join").click()
+    page.wait_for_url("**/accounts/2fa/")
+    expect(page.locator("body")).to_contain_text("Acme asks for two-factor sign-in")
+    assert guest.go("/conversations/") == 200
+    assert page.url.endswith("/accounts/2fa/")
+
+    guest.go("/accounts/2fa/totp/activate/")
+    guest.picture(PICTURES / "account-totp-1440-light.png")
+    secret = page.locator("#authenticator_secret").input_value()
+    page.locator("[name=code]").fill(totp_of(secret))
+    page.get_by_role("button", name="Activate").click()
+    page.wait_for_url("**/recovery-codes/**")
+    guest.picture(PICTURES / "account-recovery-codes-1440-light.png")
+    assert guest.go("/conversations/") == 200
+    assert page.url.endswith("/conversations/")
+
+    page.context.clear_cookies()
+    guest.go("/accounts/login/")
+    page.locator("[name=login]").fill("ben@acme.test")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=password]").press("Enter")
+    page.wait_for_url("**/accounts/2fa/authenticate/**")
+    guest.picture(PICTURES / "account-second-factor-1440-light.png")
+    assert guest.go("/conversations/") == 200
+    assert "/accounts/login/" in page.url
+
+
+def totp_of(secret: str) -> str:
+    """Return what an authenticator app shows now for this secret (RFC 6238: SHA-1, 30 s, six digits)."""
+    digest = hmac.new(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), hashlib.sha1).digest()
+    offset = digest[-1] & 0x0F
+    return f"{(struct.unpack('>I', digest[offset : offset + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
 
 
 def mailed_link() -> str:

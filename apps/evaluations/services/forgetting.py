@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from apps.evaluations.models import ConversationFact, FactAssignment, PinnedConversation, ThreatPattern
 from apps.ingestion.domain.naming import without
 from apps.ingestion.services.forgetting import Session, Trace
-from apps.organizations.services.auditing import forget_subjects
+from apps.organizations.models import SavedView
+from apps.organizations.services.auditing import forget_names
 from apps.platform import work
 
 
@@ -49,7 +51,7 @@ def forget_pinned(trace: Trace) -> int:
 
 
 def forget_mentions(trace: Trace, *, organization_id: int) -> None:
-    """Take the sessions out of threat patterns, with their examples, and out of the audit trail's verdicts.
+    """Take the sessions out of threat patterns, with their examples, of saved views, and of the audit trail.
 
     Whose message an example was is not kept beside it, so all of such a pattern's go. What the pattern matches stays:
     at least two users said it. Call inside tenant(...).
@@ -59,4 +61,7 @@ def forget_mentions(trace: Trace, *, organization_id: int) -> None:
     for pattern in ThreatPattern.objects.select_for_update().filter(sessions__has_any_keys=list(trace.names)):
         pattern.sessions, pattern.examples = without(pattern.sessions, trace.names), []
         pattern.save(update_fields=["sessions", "examples"])
-    forget_subjects(organization_id=organization_id, action="verdict.given", subjects=trace.names)
+    for view in SavedView.objects.filter(query__contains="q=").iterator(chunk_size=500):
+        if trace.names & set(dict(parse_qsl(view.query)).values()):
+            view.delete()
+    forget_names(organization_id=organization_id, names=trace.names)

@@ -17,11 +17,13 @@ from apps.organizations.services.people import (
     revoke_invitation,
 )
 from apps.organizations.services.tenants import (
+    NotYourself,
     ensure_application,
     ensure_organization,
     move_clock,
     save_profile,
     say_currency,
+    set_require_mfa,
     set_retention,
     set_two_people,
 )
@@ -32,6 +34,7 @@ __all__ = [
     "NewInvitation",
     "NewKey",
     "NoSuchMember",
+    "NotYourself",
     "PeopleError",
     "accept_invitation",
     "add_member",
@@ -52,6 +55,7 @@ __all__ = [
     "save_endpoint",
     "save_profile",
     "say_currency",
+    "set_require_mfa",
     "set_retention",
     "set_two_people",
 ]

@@ -134,6 +134,8 @@ def accept_invitation(*, invitation: Invitation, user: User, at: datetime) -> Me
         raise PeopleError(f"This invitation is for {row.email}. Sign in with that address.")
     row.accepted_at = at
     row.save(update_fields=["accepted_at"])
+    # The link came by mail to this address: whoever opened it reads its mail.
+    EmailAddress.objects.filter(user=user, email__iexact=row.email).update(verified=True)
     return add_member(
         organization_id=row.organization_id, user=user, role=row.role, team=row.team, at=at, actor=row.email
     )

@@ -109,6 +109,28 @@ def move_clock(*, organization_id: int, to: datetime, actor: str, at: datetime) 
     return organization
 
 
+class NotYourself(ValueError):
+    """Who asks others for a second factor has none; the message is for them."""
+
+
+def set_require_mfa(
+    *, organization: Organization, asked: bool, at: datetime, actor: str, actor_has_it: bool
+) -> bool:  # fmt: skip
+    """Say whether people need a second factor to see the organization; return whether that is a change, then audited.
+
+    Raises NotYourself where who asks for it would lock themselves out.
+    """
+    if asked and not organization.require_mfa and not actor_has_it:
+        raise NotYourself("Set up your own second factor first: without it you would see nothing of this any more.")
+    changed = Organization.objects.filter(id=organization.id).exclude(require_mfa=asked).update(require_mfa=asked)
+    if changed:
+        record_audit(
+            organization_id=organization.id, at=at, actor=actor, action="organization.require_mfa",
+            subject=organization.slug, asked=asked,
+        )  # fmt: skip
+    return bool(changed)
+
+
 def set_two_people(*, organization_id: int, asked: bool, at: datetime, actor: str) -> None:
     """Say whether what reaches everybody at once needs a second person's word."""
     changed = Organization.objects.filter(id=organization_id).exclude(two_people=asked).update(two_people=asked)

@@ -9,9 +9,10 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -83,7 +84,8 @@ _FIGURES_ONLY = "Your role shows figures, not what people said. An owner or an a
 def portal_page(roles: frozenset[str] = EVERYONE, *, in_tenant: bool = True) -> Callable[[View], View]:
     """Make a view of ``(request, access, …)`` a page of the portal.
 
-    Signed out: to sign-in. Member of nothing: to the choice of organizations. Wrong role: 403. The view and its
+    Signed out: to sign-in. Member of nothing: to the choice of organizations. Without the second factor that the
+    organization asks for: to where it is set up. Wrong role: 403. The view and its
     template run in one ``tenant(...)``; an error answer rolls back what it wrote. ``?application=`` names one of the
     organization's applications; any other name is 404. A view that takes long without touching rows (an upload) sets
     ``in_tenant=False`` and enters by itself.
@@ -98,6 +100,8 @@ def portal_page(roles: frozenset[str] = EVERYONE, *, in_tenant: bool = True) -> 
             membership = _current(request, memberships)
             if membership is None:
                 return redirect("organizations")
+            if membership.organization.require_mfa and not selectors.has_second_factor(membership.user_id):
+                return _led_to_second_factor(request, membership.organization)
             if membership.role not in roles:
                 raise PermissionDenied(_FIGURES_ONLY if roles == READERS else "")
             try:
@@ -117,6 +121,15 @@ def portal_page(roles: frozenset[str] = EVERYONE, *, in_tenant: bool = True) -> 
         return page
 
     return decorate
+
+
+def _led_to_second_factor(request: HttpRequest, organization: Organization) -> HttpResponseBase:
+    """Lead to where a second factor is set up; a part of a page that is loaded alone leads the whole page there."""
+    address = reverse("mfa_index")
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": address})
+    messages.info(request, f"{organization.name} asks for two-factor sign-in. Set it up here to go on.")
+    return redirect(address)
 
 
 def _current(request: HttpRequest, memberships: tuple[Membership, ...]) -> Membership | None:

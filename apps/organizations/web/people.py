@@ -45,8 +45,12 @@ def team(request: HttpRequest, access: Access) -> HttpResponse:
             else:
                 link = f"{settings.SITE_URL}{reverse('invitation', args=[made.token])}"
                 form = InvitationForm(initial={"role": "analyst", "team": "product"})
+    every = selectors.members_of(organization_id=access.organization.id)
+    asks = access.organization.require_mfa
+    safe = selectors.with_second_factor([each.user_id for each in every]) if asks else set()
     members = [
         {
+            "lacks_factor": asks and each.user_id not in safe,
             "email": each.user.email,
             "role": each.role,
             "team": each.team,
@@ -60,7 +64,7 @@ def team(request: HttpRequest, access: Access) -> HttpResponse:
             if may_change and each.user_id != request.user.pk
             else None,
         }
-        for each in selectors.members_of(organization_id=access.organization.id)
+        for each in every
     ]
     invitations = [
         {
