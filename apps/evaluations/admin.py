@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from apps.evaluations.models import Calibration, EvaluationRun, ThreatPattern, VerdictLabel
+from apps.evaluations.services import threat_patterns
+from apps.organizations.administration import actor_of
+from apps.platform import clock
 from apps.platform.administration import TenantAdmin
 
 
@@ -28,6 +33,16 @@ class ThreatPatternAdmin(TenantAdmin):
     list_filter = ("status", "source", "type")
     search_fields = ("name", "pattern")
     ordering = ("-id",)
+    actions = ("retire",)
+
+    @admin.action(description="Retire: no analysis runs it any more", permissions=["act"])
+    def retire(self, request: HttpRequest, chosen: QuerySet[ThreatPattern]) -> None:
+        """Take them out of the analyzers, as an administrator of the organization would."""
+        patterns = list(chosen.select_related("organization").exclude(status=ThreatPattern.Status.RETIRED))
+        for each in patterns:
+            at = clock.now(each.organization)
+            threat_patterns.retire(pattern=each, organization=each.organization, at=at, actor=actor_of(request))
+        messages.success(request, f"{len(patterns)} retired.")
 
 
 @admin.register(VerdictLabel)

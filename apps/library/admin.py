@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from apps.library.models import Backtest, Guardrail, GuardrailActivation, LabelAssignment, Prompt, PromptVersion
+from apps.library.services.guardrails import deactivate
+from apps.organizations.administration import actor_of
+from apps.platform import clock
 from apps.platform.administration import TenantAdmin
 
 
@@ -55,6 +60,20 @@ class GuardrailActivationAdmin(TenantAdmin):
     search_fields = ("name",)
     list_select_related = ("guardrail", "application")
     ordering = ("-id",)
+    actions = ("take_out",)
+
+    @admin.action(description="Take out of force", permissions=["act"])
+    def take_out(self, request: HttpRequest, chosen: QuerySet[GuardrailActivation]) -> None:
+        """End what stands or waits there: for one that blocks the harmless while its organization sleeps."""
+        rows = chosen.select_related("organization", "application").filter(ended_at=None)
+        ended = [
+            deactivate(
+                name=each.name, application=each.application, at=clock.now(each.organization),
+                actor=actor_of(request), reason="by the operator",
+            )
+            for each in rows
+        ]  # fmt: skip
+        messages.success(request, f"{sum(each is not None for each in ended)} taken out of force.")
 
 
 @admin.register(Backtest)

@@ -33,11 +33,14 @@ class Organization(models.Model):
     require_mfa = models.BooleanField(default=False, db_default=False)
     # Who reads which conversation is written into the audit trail.
     audit_reads = models.BooleanField(default=False, db_default=False)
+    # Its quota, an operator's to set: all its keys together may do so many times what one of them may.
+    rate_share = models.PositiveSmallIntegerField(default=5, db_default=5)
     secret = EncryptedTextField()
     created_at = models.DateTimeField()
 
     class Meta:
         constraints = [
+            models.CheckConstraint(condition=Q(rate_share__gte=1), name="a_quota_lets_something_pass"),
             models.CheckConstraint(condition=Q(sandbox=True) | Q(clock_at=None), name="only_a_sandbox_moves_its_clock"),
             models.CheckConstraint(condition=Q(retention_days__gte=1), name="retention_is_at_least_a_day"),
             models.CheckConstraint(condition=Q(redaction__in=["off", "mask", "drop"]), name="redaction_is_a_policy"),

@@ -10,7 +10,7 @@ from unfold.admin import ModelAdmin
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
-    """Rows of the platform, for whoever may enter the administration."""
+    """Rows of the platform, for whoever may enter the administration; superusers act on them."""
 
     list_per_page = 50
     show_full_result_count = False
@@ -20,6 +20,10 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return bool(request.user.is_active and request.user.is_staff)
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Return whether the operator may do what an action of ``permissions=["act"]`` does, and change what can be."""
+        return bool(request.user.is_active and request.user.is_superuser)
 
     def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:
         return False

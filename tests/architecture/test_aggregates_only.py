@@ -13,6 +13,7 @@ from django.test import Client
 from apps.evaluations.models import ThreatPattern
 from apps.evaluations.selectors import find_conversation
 from apps.evaluations.services import pinning
+from apps.improvements.domain.probing import Answered, summarize
 from apps.improvements.models import Improvement, ProbeAnswer, ProbeRun
 from apps.ingestion.models import Conversation
 from apps.library.domain.backtesting import Example, Tally, write_tally
@@ -66,9 +67,10 @@ def house() -> House:
         tally = Tally(conversations=1, messages=2, benign=1, benign_blocked=1, examples=[example])
         Backtest.objects.filter(id=backtest.id).update(tally=write_tally(tally), status="finished")
         improvement = Improvement.objects.get()
+        summary = summarize([Answered("attack", "own", "succeeded", "blocked")]) | {"answered": 2, "waiting": 0}
         run = ProbeRun.objects.create(
             organization_id=organization.id, public_id="r_1", improvement=improvement, old_version=1, new_version=2,
-            model="m", state="finished", calls=2, summary={"answered": 2}, asked_by="test", asked_at=at,
+            model="m", state="finished", calls=2, summary=summary, asked_by="test", asked_at=at,
         )  # fmt: skip
         for arm, outcome in (("old", "succeeded"), ("new", "blocked")):
             ProbeAnswer.objects.create(

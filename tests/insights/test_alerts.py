@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from apps.platform import clock
 from apps.platform.models import WebhookDelivery, WorkItem
 from apps.platform.tenancy import tenant
 from tests.factories import AT, ESCALATIONS, make_application, make_insight, make_organization
-from tests.portal.world import make_member
+from tests.portal.world import HOSTILE, make_member
 
 pytestmark = pytest.mark.django_db
 LEAKS = Signal(
@@ -174,3 +175,19 @@ def test_what_gets_graver_alerts_those_who_wanted_only_the_grave(organization: O
 
     (sent,) = mail.outbox
     assert "now high" in sent.body
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "leaks\r\nBcc: evil@evil.example\n\n<script>"])
+def test_what_attackers_wrote_is_plain_text_in_mail_and_adds_no_header(organization: Organization, text: str) -> None:
+    ana = make_member(organization, "analyst", "ana@a.test")
+    subscribe(organization, person=ana, floor="low")
+
+    find(organization, replace(LEAKS, title=text))
+    work_off(organization)
+
+    (message,) = mail.outbox
+    sent = message.message()
+    assert (sent.get_content_type(), sent.is_multipart()) == ("text/plain", False)
+    assert message.recipients() == ["ana@a.test"]
+    assert sent["Bcc"] is None
+    assert "\n" not in message.subject

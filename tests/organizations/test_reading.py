@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
@@ -29,7 +30,8 @@ def organization() -> Organization:
 
 def client_of(organization: Organization, role: str) -> Client:
     client = Client()
-    user = make_member(organization, role, f"{role}@shop.test")
+    email = f"{role}@shop.test"
+    user = User.objects.filter(email=email).first() or make_member(organization, role, email)
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
 

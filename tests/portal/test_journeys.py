@@ -143,6 +143,11 @@ def test_who_is_invited_where_two_factors_are_asked_for_sets_one_up_and_goes_on(
     assert page.url.endswith("/accounts/2fa/")
 
     guest.go("/accounts/2fa/totp/activate/")
+    page.wait_for_url("**/accounts/reauthenticate/**")
+    guest.picture(PICTURES / "account-reauthenticate-1440-light.png")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=password]").press("Enter")
+    page.wait_for_url("**/2fa/totp/activate/")
     guest.picture(PICTURES / "account-totp-1440-light.png")
     secret = page.locator("#authenticator_secret").input_value()
     page.locator("[name=code]").fill(totp_of(secret))

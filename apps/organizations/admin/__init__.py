@@ -1,5 +1,5 @@
-"""Organizations, people and keys in the administration."""
+"""Organizations, people, keys and jobs in the administration."""
 
-from apps.organizations.admin import keys, people, tenants, webhooks
+from apps.organizations.admin import jobs, keys, people, tenants, webhooks
 
-__all__ = ["keys", "people", "tenants", "webhooks"]
+__all__ = ["jobs", "keys", "people", "tenants", "webhooks"]

@@ -24,7 +24,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     fields = ("organization", "prefix", "name", "scopes", "created_at", "last_used_at", "expires_at", "revoked_at")
     actions = ("revoke",)
 
-    @admin.action(description="Revoke")
+    @admin.action(description="Revoke", permissions=["act"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> None:
         """Revoke live keys at once."""
         revoked = sum(

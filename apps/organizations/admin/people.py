@@ -36,7 +36,7 @@ class PersonAdmin(ReadOnlyAdmin):
     readonly_fields = ("email", "date_joined", "last_login")
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
+        return self.has_act_permission(request)
 
 
 @admin.register(Membership)
@@ -52,7 +52,7 @@ class MembershipAdmin(ReadOnlyAdmin):
     readonly_fields = ("user", "organization", "created_at")
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.has_view_permission(request, obj)
+        return self.has_act_permission(request)
 
     def save_model(self, request: HttpRequest, obj: Membership, form: ModelForm[Membership], change: Any) -> None:
         """Change the role as an owner would; what cannot be is said and not done."""
@@ -76,7 +76,7 @@ class InvitationAdmin(ReadOnlyAdmin):
     exclude = ("token_hash",)
     actions = ("revoke",)
 
-    @admin.action(description="Close open invitations")
+    @admin.action(description="Close open invitations", permissions=["act"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:
         """Close them; their links open nothing any more."""
         closed = sum(

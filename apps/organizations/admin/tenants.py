@@ -10,7 +10,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from apps.organizations.administration import actor_of, enter, leave
-from apps.organizations.models import Application, AuditEvent, Organization
+from apps.organizations.models import Application, AuditEvent, Organization, OrganizationErasure
 from apps.organizations.services import record_audit
 from apps.platform import clock
 from apps.platform.administration import ReadOnlyAdmin, TenantAdmin
@@ -20,16 +20,17 @@ from apps.platform.administration import ReadOnlyAdmin, TenantAdmin
 class OrganizationAdmin(ReadOnlyAdmin):
     """Settings of an organization. Sign-up and ``createkey`` make them."""
 
-    list_display = ("name", "slug", "sandbox", "redaction", "retention_days", "created_at")
+    list_display = ("name", "slug", "sandbox", "redaction", "retention_days", "rate_share", "require_mfa", "created_at")
     list_filter = ("sandbox", "redaction")
     search_fields = ("name", "slug")
     ordering = ("name",)
-    fields = ("name", "slug", "sandbox", "clock_at", "zone", "currency", "redaction", "retention_days", "created_at")
+    fields = ("name", "slug", "sandbox", "clock_at", "zone", "currency", "redaction", "retention_days", "two_people",
+              "require_mfa", "audit_reads", "rate_share", "created_at")  # fmt: skip
     readonly_fields = ("slug", "sandbox", "clock_at", "created_at")
     actions = ("enter_organization", "leave_organization")
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.has_view_permission(request, obj)
+        return self.has_act_permission(request)
 
     def save_model(self, request: HttpRequest, obj: Organization, form: ModelForm[Organization], change: Any) -> None:
         """Save, and say so in the organization's own audit trail."""
@@ -39,7 +40,7 @@ class OrganizationAdmin(ReadOnlyAdmin):
             subject=obj.slug, **{name: str(form.cleaned_data[name]) for name in form.changed_data},
         )  # fmt: skip
 
-    @admin.action(description="Enter the organization: see its rows")
+    @admin.action(description="Enter the organization: see its rows", permissions=["act"])
     def enter_organization(self, request: HttpRequest, chosen: QuerySet[Organization]) -> None:
         """Enter the one chosen."""
         found = list(chosen[:2])
@@ -54,6 +55,15 @@ class OrganizationAdmin(ReadOnlyAdmin):
         """Leave, whichever is chosen."""
         leave(request)
         messages.success(request, "You are in no organization.")
+
+
+@admin.register(OrganizationErasure)
+class OrganizationErasureAdmin(ReadOnlyAdmin):
+    """Organizations that were erased, or are being: who asked, and how much went. Nothing says which they were."""
+
+    list_display = ("__str__", "asked_by", "asked_at", "finished_at")
+    ordering = ("-id",)
+    fields = ("fingerprint", "asked_by", "asked_at", "finished_at", "counts")
 
 
 @admin.register(AuditEvent)

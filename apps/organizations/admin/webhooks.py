@@ -36,7 +36,7 @@ class WebhookDeliveryAdmin(TenantAdmin):
     ordering = ("-id",)
     actions = ("send_again",)
 
-    @admin.action(description="Send again, under the same id")
+    @admin.action(description="Send again, under the same id", permissions=["act"])
     def send_again(self, request: HttpRequest, chosen: QuerySet[WebhookDelivery]) -> None:
         """Have them delivered from their first attempt."""
         deliveries = list(chosen.select_related("endpoint", "event", "organization"))

@@ -58,7 +58,8 @@ class OrganizationView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        take_token(self.principal.organization.id, self.principal.key_prefix, self.rate_class)
+        organization = self.principal.organization
+        take_token(organization.id, self.principal.key_prefix, self.rate_class, share=organization.rate_share)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         name = (request.method or "").lower()

@@ -10,8 +10,6 @@ from django.conf import settings
 from apps.platform.api.problems import Problem
 from apps.platform.valkey import client
 
-ORGANIZATION_SHARE = 5  # an organization may use five times what one of its keys may
-
 # Both buckets in one round trip; takes from neither unless both have a token. Returns the wait in milliseconds.
 _TAKE = """
 local wait = 0
@@ -36,10 +34,13 @@ return math.ceil(wait * 1000)
 """
 
 
-def take_token(organization_id: int, key: str, rate_class: str) -> None:
-    """Take one request's token. Raises a 429 problem with Retry-After when there is none."""
+def take_token(organization_id: int, key: str, rate_class: str, *, share: int) -> None:
+    """Take one request's token. Raises a 429 problem with Retry-After when there is none.
+
+    ``share``: the organization's keys together may do so many times what one of them may.
+    """
     rate, burst = settings.RATE_LIMITS[rate_class]
-    arguments = [rate, burst, rate * ORGANIZATION_SHARE, burst * ORGANIZATION_SHARE]
+    arguments = [rate, burst, rate * share, burst * share]
     keys = [f"rate:{rate_class}:key:{key}", f"rate:{rate_class}:organization:{organization_id}"]
     try:
         wait_ms = int(client().eval(_TAKE, 2, *keys, *arguments))

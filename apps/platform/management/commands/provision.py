@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandParser, call_command
 
+from apps.platform.migrating import migrate_patiently
 from apps.platform.provisioning import grant_privileges
 from apps.platform.structure import begin_with_structure
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["every_migration"]:
             begin_with_structure()
-        call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
+        migrate_patiently(verbosity=options["verbosity"])
         # By name: this is the floor, and knows no app above it.
         call_command("maintain", verbosity=0)
         grant_privileges(str(settings.DATABASES["default"]["USER"]))
