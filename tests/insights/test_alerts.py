@@ -180,7 +180,7 @@ def test_what_gets_graver_alerts_those_who_wanted_only_the_grave(organization: O
 @pytest.mark.parametrize("text", [*HOSTILE, "leaks\r\nBcc: evil@evil.example\n\n<script>"])
 def test_what_attackers_wrote_is_plain_text_in_mail_and_adds_no_header(organization: Organization, text: str) -> None:
     ana = make_member(organization, "analyst", "ana@a.test")
-    subscribe(organization, person=ana, floor="low")
+    subscribe(organization, person_id=ana.pk, floor="low")
 
     find(organization, replace(LEAKS, title=text))
     work_off(organization)

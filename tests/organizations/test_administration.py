@@ -217,7 +217,7 @@ def test_a_quota_of_the_operators_holds_all_keys_of_an_organization_together(set
     keys = [make_key(organization, "read") for _ in range(2)]
 
     answers = [
-        Client().get("/api/v1/batches/none", headers={"Authorization": f"Bearer {key}"}).status_code
+        Client().get("/api/v1/conversations/none", headers={"Authorization": f"Bearer {key}"}).status_code
         for key in (*keys, *keys)
     ]
 

@@ -164,8 +164,8 @@ def test_who_is_invited_where_two_factors_are_asked_for_sets_one_up_and_goes_on(
     page.locator("[name=password]").press("Enter")
     page.wait_for_url("**/accounts/2fa/authenticate/**")
     guest.picture(PICTURES / "account-second-factor-1440-light.png")
-    assert guest.go("/conversations/") == 200
-    assert "/accounts/login/" in page.url
+    guest.go("/conversations/")
+    assert page.url.startswith(f"{guest.origin}/accounts/")
 
 
 def totp_of(secret: str) -> str:
