@@ -10,6 +10,7 @@ from apps.improvements.api import library as shared
 from apps.improvements.api import views as improvements
 from apps.ingestion.api import policies, rejected, sources
 from apps.ingestion.api import views as ingestion
+from apps.insights.api import alerts
 from apps.insights.api import views as insights
 from apps.library.api import guarding, guardrails, prompts
 from apps.organizations.api import models, webhooks
@@ -38,6 +39,8 @@ urlpatterns = [
     path("evaluation-runs/<str:run_id>", runs.RunView.as_view()),
     path("evaluation-runs/<str:run_id>/cancel", runs.CancelRunView.as_view()),
     path("metrics", evaluations.MetricsView.as_view()),
+    path("alerts", alerts.AlertsView.as_view()),
+    path("alerts/<str:subscription_id>", alerts.AlertView.as_view()),
     path("insights", insights.InsightsView.as_view()),
     path("insights/<str:insight_id>", insights.InsightView.as_view()),
     path("insights/<str:insight_id>/acknowledge", insights.AcknowledgeView.as_view()),

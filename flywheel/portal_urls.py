@@ -39,6 +39,7 @@ urlpatterns = [
     path("runs/<str:run_id>/", runs.run, name="run"),
     path("runs/<str:run_id>/progress/", runs.progress, name="run_progress"),
     path("runs/<str:run_id>/cancel/", runs.cancel, name="cancel_run"),
+    path("insights.csv", insights.insights_file, name="insights_csv"),
     path("insights/", insights.insight_list, name="insights"),
     path("insights/<str:insight_id>/", one_insight.insight, name="insight"),
     path("insights/<str:insight_id>/acknowledge/", insights.acknowledge, name="acknowledge_insight"),

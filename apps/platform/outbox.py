@@ -18,7 +18,7 @@ from apps.platform.tenancy import current_organization_id
 DELIVER = "organizations.deliver"
 # Every kind of event there is, with what has happened then. An endpoint may ask for each.
 KINDS: Mapping[str, str] = {
-    "insight.opened": "a cycle found something that was not going on before",
+    "insight.opened": "something was found that was not going on before",
     "insight.resolved": "what an insight tells of is no longer so",
     "improvement.proposed": "a change was proposed, by the playbook or by a person",
     "experiment.decided": "an experiment was promoted, lost, or ended without a winner",

@@ -82,6 +82,7 @@ DOORS = {
     "run_progress": Door(ROLES, ids=("run_id",)),
     "cancel_run": Door(None, WORKERS, ids=("run_id",)),
     "insights": Door(ROLES),
+    "insights_csv": Door(ROLES),
     "insight": Door(ROLES, ids=("insight_id",)),
     "acknowledge_insight": Door(None, WORKERS, ids=("insight_id",)),
     "assign_insight": Door(None, WORKERS, ids=("insight_id",), form={"team": "product"}),

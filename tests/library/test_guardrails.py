@@ -12,11 +12,14 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.test import Client
 
+from apps.insights.models import Alert, Insight
+from apps.insights.services import alerting
 from apps.library import serving
 from apps.library.domain.prompts import canonical
 from apps.library.models import Backtest, Guardrail, GuardrailActivation
 from apps.library.services import backtesting, watching
 from apps.organizations.models import AuditEvent, Organization
+from apps.platform.models import OutboxEvent
 from apps.platform.tenancy import tenant
 from tests.factories import AT, capture, make_application, make_key, make_organization
 
@@ -263,6 +266,36 @@ def test_one_in_force_that_blocks_the_harmless_switches_itself_off_and_a_single_
 
     assert (after_one, after_many) == (["in_force"], ["ended"])
     assert AuditEvent.objects.filter(organization=world.organization, action="guardrail.switched_off").count() == 1
+
+
+def test_who_asked_to_hear_hears_at_once_that_a_guardrail_switched_itself_off_until_it_is_in_force_again(
+    world: World,
+) -> None:
+    world.write(rules=[{"id": "parcels", "pattern": "parcel"}])
+    world.activate()
+    with tenant(world.organization.id):
+        alerting.subscribe(
+            organization_id=world.organization.id, at=AT, actor="test", team="security", floor="critical",
+            about="security", digest_hour=8,
+        )  # fmt: skip
+        activation = GuardrailActivation.objects.get()
+        activation.at = AT - timedelta(hours=3)
+        activation.save()
+    world.talk([(f"user-{i}", "about my parcel") for i in range(8)])
+
+    watching.watch(organization_id=world.organization.id, activation_id=activation.id)
+    with tenant(world.organization.id):
+        insight, alert = Insight.objects.get(kind="event"), Alert.objects.get()
+        told = OutboxEvent.objects.filter(kind="insight.opened").count()
+    world.write(longest_input=500)
+    world.backtest(2)
+    world.activate(2)
+
+    assert (insight.severity, insight.state) == ("critical", "open")
+    assert "switched itself off: on support it blocked 8 of" in insight.statement
+    assert (alert.insight_id, alert.due_at, told) == (insight.id, alert.raised_at, 1)
+    with tenant(world.organization.id):
+        assert Insight.objects.get(kind="event").state == "resolved"
 
 
 def test_a_key_of_one_application_puts_nothing_in_force_for_the_others(world: World) -> None:

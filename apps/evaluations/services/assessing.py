@@ -34,6 +34,9 @@ SHARD = 400
 ROLLUP_DELAY = timedelta(seconds=1)
 # Suspicious messages come in flocks: they are looked at together.
 PATTERN_DELAY = timedelta(seconds=20)
+# What happened longer ago is history: its cycle tells of it.
+FRESH = timedelta(days=1)
+LIVE_DELAY = timedelta(seconds=3)
 
 # Kept by the connection, emptied by every commit, and by hand for the second half of a shard that failed.
 _TEMPORARY = """
@@ -214,6 +217,11 @@ def assess(rows: Sequence[captured.Conversation], *, organization: Organization,
         work.ask(
             "evaluations.find_patterns", organization_id=organization.id, key=str(application.id), delay=PATTERN_DELAY
         )
+    if any(
+        fact.attacks_succeeded and row.started_at > at - FRESH for row, (_, fact) in zip(rows, results, strict=True)
+    ):
+        # Insights stand above analysis and know what cannot wait; they are asked by name.
+        work.ask("insights.look_live", organization_id=organization.id, key=str(application.id), delay=LIVE_DELAY)
     settling = [moment for result, _ in results if (moment := _settles_at(result)) is not None]
     if settling:
         delay = max(timedelta(seconds=1), min(settling) - at)

@@ -27,6 +27,20 @@ class Wish:
     quiet_until: time | None = None
 
 
+def check_wish(wish: Wish) -> None:
+    """Raise ValueError for a severity, group or hour there is not, and for quiet hours without beginning or end."""
+    if wish.floor not in SEVERITIES:
+        raise ValueError(f"floor is one of {', '.join(SEVERITIES)}")
+    if wish.about and wish.about not in GROUPS:
+        raise ValueError(f"about is empty for everything, or one of {', '.join(GROUPS)}")
+    if wish.digest_hour is not None and not 0 <= wish.digest_hour <= 23:
+        raise ValueError("digest_hour is an hour of the day, 0 to 23, or null for each at once")
+    if (wish.quiet_from is None) != (wish.quiet_until is None):
+        raise ValueError("quiet hours need a beginning and an end")
+    if wish.quiet_from is not None and wish.quiet_from == wish.quiet_until:
+        raise ValueError("quiet hours that end as they begin are none")
+
+
 def wants(wish: Wish, *, severity: Severity, metric: str) -> bool:
     """Say whether an insight is one that somebody wants to hear of."""
     if SEVERITIES.index(severity) < SEVERITIES.index(wish.floor):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-Kind = Literal["threshold", "pattern", "trend", "driver", "anomaly", "degradation"]
-KINDS: tuple[Kind, ...] = ("threshold", "pattern", "trend", "driver", "anomaly", "degradation")
+Kind = Literal["threshold", "pattern", "trend", "driver", "anomaly", "degradation", "event"]
+KINDS: tuple[Kind, ...] = ("threshold", "pattern", "trend", "driver", "anomaly", "degradation", "event")
 Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 

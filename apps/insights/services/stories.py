@@ -72,6 +72,21 @@ def record_triggers(
     return Recorded(seen, opened, _end(live, gone, period=period, at=at))
 
 
+def record_event(*, application: Application, found: Found, period: Period, at: datetime) -> Insight:
+    """Write what happened between two looks: opened as a story, or the one that goes on continued. In tenant(...)."""
+    seen, _ = _tell(application, [found], _live(application), period=period, at=at, cycle_id="")
+    return seen[0]
+
+
+def end_events(*, key: str, at: datetime, application: Application | None = None) -> tuple[Insight, ...]:
+    """End what goes on under this key, in one application or (None) in all: its cause is gone. In tenant(...)."""
+    rows = Insight.objects.select_for_update(of=("self",)).select_related("application")
+    found = rows.filter(kind="event", key=key, state__in=Insight.LIVE)
+    if application is not None:
+        found = found.filter(application=application)
+    return tuple(_finish(insight, at=at) for insight in found.order_by("id"))
+
+
 def _live(application: Application) -> dict[Condition, Insight]:
     """Return the application's stories that go on. Two looks at one application take turns here."""
     Application.objects.select_for_update().get(id=application.id)
@@ -166,15 +181,19 @@ def _end(
         # A look at a time before the newest sighting says nothing about whether it goes on.
         if insight is None or insight.until > period.until:
             continue
-        insight.state, insight.resolved_at = Insight.State.RESOLVED, at
-        insight.save(update_fields=["state", "resolved_at"])
-        record_audit(
-            organization_id=insight.organization_id, at=at, actor=WHEEL, action="insight.resolved",
-            subject=insight.public_id, reason="its condition is gone",
-        )  # fmt: skip
-        _emit("insight.resolved", insight, at=at, summary=f"No longer so: {insight.statement}")
-        ended.append(insight)
+        ended.append(_finish(insight, at=at))
     return tuple(sorted(ended, key=lambda each: each.id))
+
+
+def _finish(insight: Insight, *, at: datetime) -> Insight:
+    insight.state, insight.resolved_at = Insight.State.RESOLVED, at
+    insight.save(update_fields=["state", "resolved_at"])
+    record_audit(
+        organization_id=insight.organization_id, at=at, actor=WHEEL, action="insight.resolved",
+        subject=insight.public_id, reason="its condition is gone",
+    )  # fmt: skip
+    _emit("insight.resolved", insight, at=at, summary=f"No longer so: {insight.statement}")
+    return insight
 
 
 def _emit(kind: str, insight: Insight, *, at: datetime, summary: str) -> None:

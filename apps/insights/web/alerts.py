@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apps.insights.domain.alerting import GROUPS
+from apps.insights.domain.alerting import GROUPS, Wish, check_wish
 from apps.insights.domain.signals import SEVERITIES
 from apps.insights.models import AlertSubscription
 from apps.insights.selectors import alerts as selectors
@@ -21,6 +21,7 @@ from apps.insights.services import alerting
 from apps.organizations import selectors as organizations
 from apps.organizations.models import Membership
 from apps.organizations.web.access import ADMINISTRATORS, Access, page_url, portal_page
+from apps.organizations.web.forms import sentence
 
 _RECENT = 10
 
@@ -45,12 +46,13 @@ class WishForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Return the wish. Quiet hours begin and end, or there are none."""
+        """Return the wish."""
         said = super().clean() or {}
-        if (said.get("quiet_from") is None) != (said.get("quiet_until") is None):
-            raise forms.ValidationError("Quiet hours need a beginning and an end.")
-        if said.get("quiet_from") is not None and said["quiet_from"] == said["quiet_until"]:
-            raise forms.ValidationError("Quiet hours that end as they begin are none.")
+        if not self.errors:
+            try:
+                check_wish(Wish(**{name: said[name] for name in WishForm.base_fields}))
+            except ValueError as error:
+                raise forms.ValidationError(sentence(error)) from error
         return said
 
 

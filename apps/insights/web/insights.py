@@ -6,16 +6,17 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.insights.domain.signals import KINDS, SEVERITIES
+from apps.insights.exports import insights_csv
 from apps.insights.models import Insight
 from apps.insights.selectors import insights as selectors
-from apps.insights.selectors.insights import LIVE, Wanted
+from apps.insights.selectors.insights import LIVE, STATES, Wanted
 from apps.insights.services import attending
 from apps.insights.web.words import KIND_WORDS, write_figures
 from apps.organizations.models import Membership
@@ -53,11 +54,27 @@ def insight_list(request: HttpRequest, access: Access) -> HttpResponse:
         "choices": _CHOICES,
         "hidden": ({"state": state} if state else {})
         | ({"application": access.application.slug} if access.application else {}),
+        "csv_url": page_url("insights_csv", access, **asked, state=state),
         "clear_url": page_url("insights", access, state=state) if any(asked.values()) else None,
         "empty": _empty(access, filtered=bool(any(asked.values()) or state)),
     }
     context |= _list(request, access, asked, state) if state else _board(access, asked)
     return TemplateResponse(request, "portal/insights.html", context)
+
+
+@require_safe
+@portal_page(in_tenant=False)
+def insights_file(request: HttpRequest, access: Access) -> StreamingHttpResponse:
+    """Stream the insights of a list, or of the board, as CSV."""
+    asked, state = _asked(request), request.GET.get("state", "") or LIVE
+    if state not in STATES:
+        raise BadRequest("There is no such state.")
+    wanted = Wanted(application_id=access.application_id, state=state, **asked)
+    response = StreamingHttpResponse(
+        insights_csv(wanted, organization_id=access.organization.id), content_type="text/csv; charset=utf-8"
+    )
+    response["Content-Disposition"] = 'attachment; filename="insights.csv"'
+    return response
 
 
 @require_POST

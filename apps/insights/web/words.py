@@ -16,6 +16,7 @@ KIND_WORDS = {
     "driver": "driver",
     "anomaly": "odd day",
     "degradation": "degradation",
+    "event": "live",
 }
 
 

@@ -90,7 +90,7 @@ def _check_rule(rule: GuardrailRule) -> None:
     try:
         compiled = re2.compile(rule.pattern, pattern_options())
     except re2.error as error:
-        raise BadGuardrail(f"rule {rule.id}: RE2 refuses the pattern: {_words(error)}") from error
+        raise BadGuardrail(f"rule {rule.id}: RE2 refuses the pattern: {words_of(error)}") from error
     if max(compiled.programsize, compiled.reverseprogramsize) > _BIGGEST_PROGRAM:
         raise BadGuardrail(f"rule {rule.id}: the pattern is too large; make its repetitions smaller.")
     if compiled.search("") is not None:
@@ -181,6 +181,7 @@ def difference(before: GuardrailContent | None, after: GuardrailContent) -> list
     return [(line[0], line[2:]) for line in found if line[0] in " +-"]
 
 
-def _words(error: BaseException) -> str:
+def words_of(error: BaseException) -> str:
+    """Return RE2's words about a pattern, which come as bytes."""
     said = error.args[0] if error.args else ""
     return said.decode(errors="replace") if isinstance(said, bytes) else str(said)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
+from apps.insights.services.stories import end_events
 from apps.library.domain.backtesting import read_tally
 from apps.library.domain.guardrails import (
     BadGuardrail,
@@ -120,10 +121,17 @@ def activate(
     activation.at, activation.approved_by = at, ", ".join(people)[:254]
     activation.save()
     _audit(activation, "guardrail.activated", at=at, actor=actor, reason=reason)
+    # Somebody has put it in force again: what the insight told of is over.
+    end_events(key=switched_off_key(activation.name), application=application, at=at)
     work.ask(
         "library.watch_guardrail", organization_id=guardrail.organization_id, key=str(activation.id), delay=WATCH_EVERY
     )
     return activation
+
+
+def switched_off_key(name: str) -> str:
+    """Return the key of the insight that tells of a guardrail which switched itself off."""
+    return f"guardrail {name} switched itself off"
 
 
 def why_not(guardrail: Guardrail, application: Application | None, *, at: datetime) -> str | None:

@@ -88,6 +88,11 @@ class OrganizationView(APIView):
             raise Problem(404, "not_found", f"There is no such {what} in this organization.")
         return row
 
+    def whole_organization(self, what: str) -> None:
+        """Raise a 403 problem for a key of one application; ``what`` (Webhooks) belongs to the organization."""
+        if self.principal.application_id is not None:
+            raise Problem(403, "bound_key", f"{what} belong to the organization; this key belongs to one application.")
+
     def application(self, slug: str | None, *, make: bool = False) -> Application | None:
         """Return the application this call is about: the key's own, or the one named. 404 for a foreign one.
 

@@ -27,16 +27,11 @@ class _WebhookView(OrganizationView):
 
     def endpoint(self, webhook_id: str) -> WebhookEndpoint:
         """Return the endpoint. 404 for one that is not here."""
-        self.whole_organization()
+        self.whole_organization("Webhooks")
         found = selectors.find_endpoint(webhook_id)
         if found is None:
             raise Problem(404, "not_found", "There is no such webhook in this organization.")
         return found
-
-    def whole_organization(self) -> None:
-        """Raise a 403 problem for a key of one application."""
-        if self.principal.application_id is not None:
-            raise Problem(403, "bound_key", "Webhooks belong to the organization; this key belongs to one application.")
 
 
 class WebhooksView(_WebhookView):
@@ -47,7 +42,7 @@ class WebhooksView(_WebhookView):
     @extend_schema(operation_id="listWebhooks", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request) -> Response:
         """List webhooks, newest first; an organization has at most twenty."""
-        self.whole_organization()
+        self.whole_organization("Webhooks")
         return Response({"results": [show(each) for each in selectors.list_endpoints()], "next": None})
 
     @extend_schema(operation_id="createWebhook", request=OpenApiTypes.OBJECT, responses={201: OpenApiTypes.OBJECT})
@@ -56,7 +51,7 @@ class WebhooksView(_WebhookView):
 
         The answer holds the ``secret``, this once.
         """
-        self.whole_organization()
+        self.whole_organization("Webhooks")
         body = read_object(request, "bad_webhook")
         url, shape, events = body.get("url"), body.get("shape", "standard"), body.get("events", list(KINDS))
         name = body.get("name", "webhook")
