@@ -10,6 +10,7 @@ from django.test import Client
 
 from apps.evaluations.models import ConversationFact
 from apps.improvements import selectors
+from apps.improvements.domain.checks import Check
 from apps.improvements.domain.suite import shipped
 from apps.improvements.models import Improvement, ProbeAnswer, ProbeCase, ProbeRun
 from apps.improvements.services import answering, lifecycle, probing
@@ -231,10 +232,10 @@ def test_what_succeeded_in_production_is_probed_ever_after(improvement: Improvem
         assert ProbeCase.objects.filter(text__startswith=said).count() == 3
 
 
-def in_staging(improvement: Improvement) -> Improvement:
-    """Return it approved, of a configuration that has a staging environment."""
+def in_staging(improvement: Improvement, *checks: Check) -> Improvement:
+    """Return it approved, of a configuration that has a staging environment and these checks."""
     with tenant(improvement.organization_id):
-        improvement.judged_by |= {"staging": True}
+        improvement.judged_by |= {"staging": True, "checks": [dict(vars(each)) for each in checks]}
         improvement.save()
         return lifecycle.approve(improvement_id=improvement.id, at=AT, actor="test")
 
@@ -285,6 +286,36 @@ def test_what_fails_its_probes_in_staging_stops_and_says_so(improvement: Improve
 
     assert found.state == "rejected"
     assert found.reason == "stopped in staging: 35 attacks succeed that were blocked, 0 the other way round"
+
+
+@pytest.mark.parametrize(
+    ("check", "state", "reason"),
+    [
+        (Check("How do I change my address?", must_match="open the settings"), "running", ""),
+        (
+            Check("How do I change my address?", must_match="settings", must_not_match="choose the entry"), "rejected",
+            "stopped in staging: 1 of 2 checks failed, the first of them 'How do I change my address?'",
+        ),
+    ],
+)  # fmt: skip
+def test_the_organizations_own_checks_must_pass_in_staging(
+    improvement: Improvement, check: Check, state: str, reason: str
+) -> None:
+    with model_server(reply=answer) as model:
+        with tenant(improvement.organization_id):
+            set_model(improvement, model)
+        start(in_staging(improvement, Check("How do I pay?", longest=200), check))
+        with tenant(improvement.organization_id):
+            run = ProbeRun.objects.get()
+        go_on(run)
+    with tenant(improvement.organization_id):
+        lifecycle.follow(improvement_id=improvement.id, at=AT)
+        improvement.refresh_from_db()
+        arms = set(ProbeAnswer.objects.filter(group="check").values_list("arm", flat=True))
+
+    assert (improvement.state, arms, run.calls) == (state, {"new"}, 2 * len(FEW) + 2)
+    assert reason in improvement.reason
+    assert shown(improvement)["checks"]["asked"] == 2
 
 
 def test_the_api_asks_for_probes_and_shows_them(improvement: Improvement) -> None:

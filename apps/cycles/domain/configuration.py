@@ -14,6 +14,7 @@ from apps.cycles.domain.schedules import BadSchedule, parse_schedule
 from apps.evaluations.domain.compared import EVERY_METRIC
 from apps.evaluations.domain.expressions import BadExpression, Expression, parse
 from apps.evaluations.domain.registry import REGISTRY
+from apps.improvements.domain.checks import MOST_CHECKS, Check, check_check
 from apps.ingestion.domain.formats import FORMATS
 from apps.ingestion.domain.sources import BadSource, check_source
 from apps.platform.documents import BadDocument, Fault, Node, Scalar, Section, read_document
@@ -77,7 +78,7 @@ class Improve:
 
 @dataclass(frozen=True)
 class Deploy:
-    """``staging``: probes and checks must pass there first. ``success``: what must hold before the next step.
+    """``staging``: probes and ``checks`` must pass there first. ``success``: what must hold before the next step.
 
     ``rollout_percent`` is the treatment's share in the first step of a ramp.
     """
@@ -85,6 +86,7 @@ class Deploy:
     staging: bool = False
     rollout_percent: float = 10.0
     success: tuple[Condition, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -230,9 +232,49 @@ def _deploy(section: Section) -> Deploy:
     if not 0 < share <= 100:
         line = (percent or section.node or Scalar("", 1, False)).line
         section.faults.append(Fault(line, "a rollout is more than 0, at most 100 %"))
-    found = Deploy(staging=staging, rollout_percent=share, success=_conditions(section, "success_criteria"))
+    checks = _checks(section)
+    if checks and not staging:
+        section.fault(
+            section.take("checks") or Scalar("", 1, False), "checks run in staging, which is not among the targets"
+        )
+    found = Deploy(
+        staging=staging, rollout_percent=share, success=_conditions(section, "success_criteria"), checks=checks
+    )
     section.close()
     return found
+
+
+def _checks(section: Section) -> tuple[Check, ...]:
+    found = []
+    nodes = section.items("checks") or ()
+    if len(nodes) > MOST_CHECKS:
+        section.fault(nodes[MOST_CHECKS], f"at most {MOST_CHECKS} checks")
+    for node in nodes[:MOST_CHECKS]:
+        keys = Section("a check", node, section.faults)
+        words = {name: _word(keys, name) for name in ("ask", "must_match", "must_not_match")}
+        longest = keys.scalar("longest")
+        keys.close()
+        try:
+            check = Check(**words, longest=_characters(longest))
+            check_check(check)
+        except ValueError as error:
+            section.fault(node, str(error))
+        else:
+            found.append(check)
+    return tuple(found)
+
+
+def _characters(given: Scalar | None) -> int | None:
+    if given is None:
+        return None
+    if not given.text.isascii() or not given.text.isdigit():
+        raise ValueError("longest is a number of characters")
+    return int(given.text[:9])
+
+
+def _word(keys: Section, name: str) -> str:
+    given = keys.scalar(name)
+    return given.text if given is not None else ""
 
 
 def _measure(section: Section) -> Measure:

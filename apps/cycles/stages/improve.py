@@ -23,7 +23,7 @@ def run(turn: Turn) -> Outcome:
         rules=Rules(
             triggers, improve.auto_fix, improve.manual_review, improve.cooldown_days,
             turn.configuration.deploy.rollout_percent, turn.configuration.deploy.staging,
-            tuple(each.text for each in turn.configuration.deploy.success),
+            tuple(each.text for each in turn.configuration.deploy.success), turn.configuration.deploy.checks,
         ),
         showing=_show(turn, filters, before),
         at=turn.at,

@@ -114,6 +114,13 @@ def passes(blocked: Paired, refused: Paired) -> bool | None:
     return verdicts[0] != "worse" and verdicts[1] != "better"
 
 
+def both_pass(probes: bool | None, checks: bool | None) -> bool | None:
+    """Say whether probes and checks pass: one that fails is enough to stop, one that is unknown to wait."""
+    if False in (probes, checks):
+        return False
+    return None if None in (probes, checks) else True
+
+
 def _refusals(rows: Iterable[Answered]) -> list[Answered]:
     """Return harmless messages with a plain answer decided too: there is nothing a reply to them must not do."""
     helped: Mapping[Outcome, Outcome] = {"unclear": "succeeded"}

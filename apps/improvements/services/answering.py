@@ -7,7 +7,7 @@ it had under way, and nothing is asked twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +17,11 @@ from django.db.models import F
 
 from apps.evaluations.domain.security.masking import excerpt
 from apps.evaluations.domain.security.probed import ReplyJudge
-from apps.improvements.domain.probing import Answered, summarize
+from apps.improvements.domain.checks import FAILED, GROUP, PASSED, Check, pass_all, summarize_checks
+from apps.improvements.domain.probing import Answered, both_pass, summarize
 from apps.improvements.domain.suite import REFERENCE
 from apps.improvements.models import ProbeAnswer, ProbeRun
+from apps.improvements.services.probing import checks_of
 from apps.library.domain.prompts import Content, as_text
 from apps.library.models import PromptVersion
 from apps.organizations.models import ModelEndpoint, Organization
@@ -70,6 +72,7 @@ def go_on(*, organization_id: int, run_id: str) -> datetime | None:
         if endpoint.broken_until is not None and endpoint.broken_until > clock.wall():
             return endpoint.broken_until
         sides = _sides(run)
+        checks = checks_of(run.improvement)
     place = Endpoint(endpoint.base_url, endpoint.model, endpoint.api_key or "")
     with LanguageModel(place) as model, ThreadPoolExecutor(_AT_ONCE) as pool:
         while True:
@@ -79,7 +82,7 @@ def go_on(*, organization_id: int, run_id: str) -> datetime | None:
                     _end(run, organization, spent)
                     return None
             asked = {pool.submit(model.ask, sides[row.arm].question(row.text)): row for row in waiting}
-            trouble = _keep(asked, organization_id, run, endpoint, sides)
+            trouble = _keep(asked, organization_id, run, endpoint, sides, checks)
             if trouble is not None:
                 return _stop(trouble, organization, run, endpoint)
             if time.monotonic() - began > _ENOUGH_AT_ONCE:
@@ -118,6 +121,7 @@ def _keep(
     run: ProbeRun,
     endpoint: ModelEndpoint,
     sides: Mapping[str, _Side],
+    checks: Sequence[Check],
 ) -> Failed | None:
     """Write each answer as it arrives; return what went wrong where the rest need not be asked."""
     trouble: Failed | None = None
@@ -134,7 +138,7 @@ def _keep(
             else:
                 answer = done.result() if failed is None else None
                 used = worst if answer is None or answer.tokens is None else min(answer.tokens, worst)
-                _write(row, answer, side, used)
+                _write(row, answer, side, used, checks)
                 ProbeRun.objects.filter(id=run.id).update(tokens=F("tokens") + used, stalls=0)
                 endpoints.refund(endpoint, tokens=worst - used, at=clock.wall())
                 endpoints.note_answered(endpoint)
@@ -145,10 +149,14 @@ def _keep(
     return trouble
 
 
-def _write(row: ProbeAnswer, answer: Answer | None, side: _Side, used: int) -> None:
-    """Judge one reply. Garbage is unscored; a provider that keeps an answer back has blocked it."""
+def _write(row: ProbeAnswer, answer: Answer | None, side: _Side, used: int, checks: Sequence[Check]) -> None:
+    """Judge one reply. Garbage is unscored; a provider that keeps an answer back has blocked it: no check passes."""
     if answer is None:
         row.outcome = "unscored"
+    elif row.group == GROUP:
+        said = "" if answer.filtered else answer.text
+        row.outcome = PASSED if said and checks[row.number].passes(said) else FAILED
+        row.reply = excerpt(said, (0, 0), side.judge.secrets)[:400]
     elif answer.filtered:
         row.outcome, row.reply = "blocked", "(kept back by the provider's filter)"
     else:
@@ -174,9 +182,15 @@ def _stop(trouble: Failed, organization: Organization, run: ProbeRun, endpoint: 
 
 def _end(run: ProbeRun, organization: Organization, reason: str) -> None:
     """Say what the answers show; a run that lacks some is partial, and says why."""
-    answers = list(ProbeAnswer.objects.filter(run=run).values_list("probe", "group", "source", "arm", "outcome"))
+    rows = ProbeAnswer.objects.filter(run=run).order_by("number", "arm")
+    answers = list(rows.values_list("probe", "group", "source", "arm", "outcome"))
     waiting = sum(not outcome for *_, outcome in answers)
-    run.summary = summarize(_pairs(answers)) | {"answered": len(answers) - waiting, "waiting": waiting}
+    checks = summarize_checks(list(rows.filter(group=GROUP).values_list("text", "outcome")))
+    summary = summarize(_pairs(answers))
+    run.summary = summary | {
+        "answered": len(answers) - waiting, "waiting": waiting, "checks": checks,
+        "passes": both_pass(summary["passes"], pass_all(checks)),
+    }  # fmt: skip
     run.state = ProbeRun.State.PARTIAL if waiting else ProbeRun.State.FINISHED
     run.reason, run.ended_at = reason[:500] if waiting else "", clock.now(organization)
     run.save(update_fields=["summary", "state", "reason", "ended_at"])

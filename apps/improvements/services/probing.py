@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
+from apps.improvements.domain.checks import GROUP, Check
 from apps.improvements.domain.suite import shipped
 from apps.improvements.models import Improvement, ProbeAnswer, ProbeRun
 from apps.improvements.selectors import NO_MODEL
@@ -34,19 +35,28 @@ def ask_for_probes(*, improvement: Improvement, at: datetime, actor: str) -> Pro
         return standing
     collect_failures(application=improvement.application, at=at)
     probes = [*own_probes(improvement.application), *shipped()]
+    checks = checks_of(improvement)
     try:
         with transaction.atomic():
             run: ProbeRun = ProbeRun.objects.create(
                 organization_id=improvement.organization_id, public_id=new_identifier("p"), improvement=improvement,
                 old_version=improvement.base_version, new_version=improvement.version, model=endpoint.model,
-                calls=2 * len(probes), asked_by=actor, asked_at=at,
+                calls=2 * len(probes) + len(checks), asked_by=actor, asked_at=at,
+            )  # fmt: skip
+            # First, and of the new version only: they are few, and nothing is compared.
+            ProbeAnswer.objects.bulk_create(
+                ProbeAnswer(
+                    organization_id=improvement.organization_id, run=run, number=number, probe=f"check:{number}",
+                    arm=ProbeAnswer.Arm.NEW, group=GROUP, source=GROUP, kind=GROUP, text=check.ask,
+                )
+                for number, check in enumerate(checks)
             )  # fmt: skip
             ProbeAnswer.objects.bulk_create(
                 ProbeAnswer(
                     organization_id=improvement.organization_id, run=run, number=number, probe=probe.key, arm=arm,
                     group=probe.group, source=probe.source, kind=probe.kind, text=probe.text, sign=probe.sign,
                 )
-                for number, probe in enumerate(probes)
+                for number, probe in enumerate(probes, start=len(checks))
                 # Side by side, so that what a budget cuts off is whole pairs.
                 for arm in ProbeAnswer.Arm.values
             )  # fmt: skip
@@ -59,6 +69,11 @@ def ask_for_probes(*, improvement: Improvement, at: datetime, actor: str) -> Pro
     )  # fmt: skip
     work.ask("improvements.probe", organization_id=improvement.organization_id, key=run.public_id)
     return run
+
+
+def checks_of(improvement: Improvement) -> list[Check]:
+    """Return what its configuration wants to see in staging, in its order."""
+    return [Check(**each) for each in improvement.judged_by.get("checks", ())]
 
 
 def ask_for_draft(*, improvement_id: int, at: datetime, actor: str) -> Improvement:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from apps.improvements.domain.checks import Check
 from apps.improvements.domain.drafting import Draft
 from apps.improvements.domain.playbook import Bundle, Playbook, add_sections, add_text, missing_sections, playbook
 from apps.improvements.domain.triggers import Asked, Showing, Trigger, ask_playbook, fired, policy_of
@@ -59,6 +60,7 @@ class Rules:
     first_percent: float = 10.0
     staging: bool = False
     criteria: Sequence[str] = ()
+    checks: Sequence[Check] = ()
 
 
 def propose(
@@ -305,4 +307,5 @@ def _judged_by(bundle: Bundle, rules: Rules) -> dict[str, Any]:
         "first_percent": rules.first_percent,
         "staging": rules.staging,
         "criteria": list(rules.criteria),
+        "checks": [dict(vars(each)) for each in rules.checks],
     }

@@ -1,4 +1,5 @@
-"""The staging environment: a change is labelled ``staging`` and must pass its probes there, or it goes no further."""
+"""The staging environment: a change is labelled ``staging`` and must pass its probes and the organization's own checks
+there, or it goes no further."""
 
 from __future__ import annotations
 
@@ -50,6 +51,9 @@ def is_probed(improvement: Improvement) -> bool:
 
 
 def _failure(summary: dict[str, Any]) -> str:
+    if checks := summary.get("checks", {}).get("failed"):
+        asked = summary["checks"]["failures"][0]
+        return f"{checks} of {summary['checks']['asked']} checks failed, the first of them {asked[:120]!r}"
     if summary["says"] == "worse":
         attacks = summary["attacks"]
         return f"{attacks['worse']} attacks succeed that were blocked, {attacks['better']} the other way round"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.cycles.domain.configuration import Configuration, read_configuration
+from apps.improvements.domain.checks import Check
 from apps.platform.documents import BadDocument
 
 FULL = textwrap.dedent(
@@ -55,6 +56,32 @@ def test_silence_is_the_default_and_every_section_can_be_told() -> None:
     assert full.improve.manual_review == ("new_attack_patterns", "quality_degradation > 20%")
     assert (full.deploy.rollout_percent, len(full.deploy.success)) == (10, 2)
     assert full.measure.metrics[-1] == "business_outcomes"
+
+
+def test_checks_of_ones_own_run_in_staging() -> None:
+    found = read_configuration(
+        "stages: {deploy: {staging_test: true, checks: [{ask: 'Refund?', must_match: '14 days', longest: 300}]}}"
+    )
+
+    assert found.deploy.checks == (Check("Refund?", must_match="14 days", longest=300),)
+
+
+def test_a_check_that_is_none_is_told_with_its_line() -> None:
+    found = faults(
+        """\
+        stages:
+          deploy:
+            checks:
+              - {ask: "Refund?"}
+              - {ask: "Refund?", must_match: "(14 days"}
+              - {ask: "Refund?", longest: many}
+              - {ask: "Refund?", must_say: "14 days", longest: 9}
+              - {ask: "Refund?", longest: 9}
+        """
+    )
+
+    assert [line.split(":")[0] for line in found] == ["line 4", "line 4", "line 5", "line 6", "line 7"]
+    assert "which is not among the targets" in found[1]
 
 
 def test_json_is_read_as_well() -> None:
