@@ -6,10 +6,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from celery.fixups.django import DjangoWorkerFixup
+from django.db import connection
 
 from apps.organizations.models import Organization
 from apps.platform import clock, work
 from apps.platform.models import WorkItem
+from flywheel.celery import app
 from tests.factories import make_organization
 
 pytestmark = pytest.mark.django_db
@@ -138,3 +141,12 @@ def test_a_moved_clock_hastens_nobody_elses_work() -> None:
     work.hasten(organization_id=ours.id)
 
     assert WorkItem.objects.get(kind=KIND).due_at > clock.wall()
+
+
+def test_a_worker_keeps_its_connection_from_one_piece_to_the_next() -> None:
+    connection.ensure_connection()
+    kept = connection.connection
+
+    DjangoWorkerFixup(app).close_database()
+
+    assert connection.connection is kept
