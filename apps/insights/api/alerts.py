@@ -67,7 +67,9 @@ class AlertView(OrganizationView):
     def delete(self, request: Request, subscription_id: str) -> Response:
         """Have nobody hear through it any more."""
         self.whole_organization("Alerts")
-        found = self.own(selectors.find_subscription(subscription_id), "subscription")
+        found = selectors.find_subscription(subscription_id)
+        if found is None:
+            raise Problem(404, "not_found", "There is no such subscription in this organization.")
         alerting.unsubscribe(
             subscription=found, at=clock.now(self.principal.organization), actor=self.principal.name
         )  # fmt: skip
