@@ -11,7 +11,7 @@ from apps.ingestion.web import policies, sources
 from apps.ingestion.web import views as captured
 from apps.insights.web import alerts, insights
 from apps.library.web import guardrails, prompts
-from apps.organizations.web import models, organization, people, tenants, views, webhooks
+from apps.organizations.web import models, organization, people, styleguide, tenants, views, webhooks
 from apps.reports.web import assumptions, lines, roi
 
 urlpatterns = [
@@ -84,6 +84,7 @@ urlpatterns = [
     path("uploads/<str:batch_id>/rejected.csv", captured.rejected_lines, {"form": "csv"}, name="rejected_lines"),
     path("uploads/<str:batch_id>/rejected.ndjson", captured.rejected_lines, {"form": "ndjson"}, name="rejected_json"),
     path("sources/", sources.sources, name="sources"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("organizations/", tenants.organizations, name="organizations"),
     path("organization/", organization.organization, name="organization"),
     path("organization/erase/", erasing.erase_organization, name="erase_organization"),

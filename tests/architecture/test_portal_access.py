@@ -157,7 +157,7 @@ DOORS = {
     "act_on_view": Door(None, ROLES, ids=("view_id", "action")),
 }
 # Not about one organization: any signed-in person.
-PERSONAL = {"organizations", "switch_organization", "invitation"}
+PERSONAL = {"organizations", "switch_organization", "invitation", "styleguide"}
 ELSEWHERE = {"livez", "readyz", "api/v1/", "api/docs/", "accounts/", "admin/", ""}
 
 

@@ -95,7 +95,7 @@ def test_a_fired_trigger_becomes_a_proposal_with_its_insight_and_its_difference(
     assert (told["key"], told["state"], told["policy"], told["prompt"]) == (
         "clear-answers", "proposed", "manual_review", "support",
     )  # fmt: skip
-    assert told["why"] == "escalation_rate > 20%: escalation rate is 0.23"
+    assert told["why"] == "“escalation_rate > 20%” fired: escalation rate 23.0 %"
     assert told["insight"] == insight.public_id
     assert [(each["id"], each["n"]) for each in told["finding"]["insights"]] == [(insight.public_id, 10_000)]
     assert (told["base_version"], told["version"]) == (1, 2)
@@ -121,7 +121,7 @@ def test_a_trigger_that_nothing_tells_of_is_a_story_of_its_own_and_ends_when_it_
     assert made.insight == story
     assert (story.kind, story.key, story.severity, story.statement) == (
         "threshold", "trigger: successful_attacks > 0", "critical",
-        "Successful attacks is 9: the trigger successful_attacks > 0 fires",
+        "Successful attacks 9, so “successful_attacks > 0” fires",
     )  # fmt: skip
 
     world.find()

@@ -1,24 +1,38 @@
-"""Every page in two themes and two widths: quiet in the console, no wider than the window, pictured for who looks."""
+"""Every page in two themes and two widths: quiet, accessible, no wider than the window, pictured for who looks."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
-from django.urls import reverse
+from django.test import Client
+from django.urls import resolve, reverse
 
 from apps.ingestion.models import Batch, Conversation
 from apps.insights.models import Insight
 from apps.platform.tenancy import tenant
-from tests.factories import make_key, make_organization
+from apps.reports.domain.periods import month
+from apps.reports.models import BenefitLine
+from apps.reports.services import reporting
+from flywheel import portal_urls
+from tests.architecture.test_portal_access import DOORS
+from tests.factories import make_application, make_key, make_organization
 from tests.portal.browser import Watched
-from tests.portal.world import World, make_member, session_of
+from tests.portal.world import NOW, World, make_member, session_of
 
 pytestmark = pytest.mark.browser
 PICTURES = Path(os.environ.get("FLYWHEEL_SCREENSHOTS", Path(__file__).parents[2] / "var" / "screenshots"))
+AXE = Axe()
+# Answered with a file, a part of a page, or somewhere else to go.
+NOT_PAGES = {
+    "conversations_csv", "rejected_lines", "rejected_json", "roi_report_file", "home_turns", "listening",
+    "batch_status", "run_progress", "experiment_money", "landing",
+}  # fmt: skip
 SIGNED_OUT = {
     "sign-in": "/accounts/login/",
     "sign-up": "/accounts/signup/",
@@ -56,6 +70,9 @@ PAGES = {
     "organization": "/organization/",
     "pinned": "/pinned/",
     "applications": "/applications/",
+    "new-application": "/applications/new/",
+    "models": "/models/",
+    "model": "/models/set/",
     "application": "/applications/support/",
     "team": "/team/",
     "keys": "/keys/",
@@ -66,33 +83,59 @@ PAGES = {
     "account-email": "/accounts/email/",
     "account-password": "/accounts/password/change/",
     "account-mfa": "/accounts/2fa/",
+    "account-confirm": "/accounts/reauthenticate/",
     "missing": "/conversations/999999999/",
 }
+# What a new organization sees: nothing yet, and the next step.
+EMPTY = {
+    "onboarding": "/",
+    **{f"empty-{name}": PAGES[name] for name in (
+        "start", "threat-patterns", "uploads", "sources", "runs", "insights", "improvements", "experiments", "roi",
+        "roi-reports", "roi-assumptions", "guardrails", "library", "shared", "cycles", "keys", "alerts", "webhooks",
+        "audit", "models",
+    )},
+    **{f"empty-{name}": f"/{name}/" for name in ("conversations", "security", "quality", "business", "performance")},
+}  # fmt: skip
 Open = Callable[..., Watched]
 
 
-def take(reader: Watched, pages: dict[str, str], width: int) -> dict[str, int]:
-    """Picture the pages in both themes; return how wide each became."""
-    wide = {}
+def take(reader: Watched, pages: dict[str, str], width: int) -> tuple[dict[str, int], list[str]]:
+    """Picture the pages in both themes; return how wide each became, and what axe-core finds amiss on them."""
+    wide, amiss = {}, []
     for name, path in pages.items():
-        reader.go(path)
+        assert reader.go(path) == (404 if name == "missing" else 200), name
         wide[name] = reader.page.evaluate("document.documentElement.scrollWidth")
         for theme in ("light", "dark"):
             reader.choose_theme(theme)
             reader.picture(PICTURES / f"{name}-{width}-{theme}.png")
-    return wide
+            if width > 1000 or theme == "light":
+                amiss += [f"{name} {theme}: {each}" for each in look_for_barriers(reader)]
+    return wide, amiss
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-def test_every_page_is_quiet_and_fits_its_window_in_both_themes(world: World, open_browser: Open, width: int) -> None:
+def look_for_barriers(reader: Watched) -> list[str]:
+    """Return every rule of axe-core that the page breaks, with the first element that does."""
+    return [
+        f"{found['impact']} {found['id']} {found['nodes'][0]['html'][:120]}"
+        for found in AXE.run(reader.page).response["violations"]
+    ]
+
+
+def pages_of(world: World) -> dict[str, str]:
+    """Return the address of every page of the portal, those of rows with a row of this world."""
     with tenant(world.organization.id):
         one = Conversation.objects.get(session_id="attack-0")
         batch = Batch.objects.order_by("id")[0]
         insight = Insight.objects.order_by("id")[0]
-    reader = open_browser({"width": width, "height": 900})
-    reader.sign_in(world.session("owner"))
-
-    pages = PAGES | {
+        report = reporting.ask_once(
+            organization=world.organization, period=month("2026-10"), at=NOW, actor="owner@northwind.test"
+        )
+        line, _ = BenefitLine.objects.get_or_create(
+            organization_id=world.organization.id, application=one.application, source_kind="experiment",
+            source_id=world.experiment_id, metric="escalation_rate", period="2026-11", name="brief",
+            state="no_winner", decided_at=NOW, written_at=NOW, scope="arm",
+        )  # fmt: skip
+    return PAGES | {
         "conversation": f"/conversations/{one.id}/",
         "batch": f"/uploads/{batch.public_id}/",
         "run": f"/runs/{world.run_id}/",
@@ -102,22 +145,55 @@ def test_every_page_is_quiet_and_fits_its_window_in_both_themes(world: World, op
         "improvement": f"/improvements/{world.improvement_id}/",
         "improvement-shield": f"/improvements/{world.shield_id}/",
         "experiment": f"/experiments/{world.experiment_id}/",
+        "roi-report": f"/roi/reports/{report.public_id}/",
+        "roi-line": f"/roi/lines/{line.source_id}/",
     }
-    wide = take(reader, pages, width)
+
+
+def test_every_page_that_may_be_read_is_pictured(world: World) -> None:
+    pictured = {resolve(path.split("?")[0]).url_name for path in pages_of(world).values()}
+
+    assert {name for name, door in DOORS.items() if door.read} - NOT_PAGES - pictured == set()
+    assert NOT_PAGES & pictured == set()
+    assert {pattern.name for pattern in portal_urls.urlpatterns} >= NOT_PAGES
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_is_quiet_accessible_and_fits_its_window(world: World, open_browser: Open, width: int) -> None:
+    reader = open_browser({"width": width, "height": 900})
+    reader.sign_in(world.session("owner"))
+    pages = pages_of(world)
+
+    wide, amiss = take(reader, pages, width)
 
     assert wide == dict.fromkeys(pages, width)
+    assert amiss == []
 
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_first_pages_a_person_meets_are_as_quiet(world: World, open_browser: Open, width: int) -> None:
     newcomer = open_browser({"width": width, "height": 900})
-    wide = take(newcomer, SIGNED_OUT, width)
+    wide, amiss = take(newcomer, SIGNED_OUT, width)
     organization = make_organization(f"new-{width}", name="New")
     make_key(organization, "ingest", "read")
+    make_application(organization)
     newcomer.sign_in(session_of(make_member(organization, "owner")))
-    wide |= take(newcomer, {"onboarding": "/"}, width)
+    empty_wide, empty_amiss = take(newcomer, EMPTY, width)
 
-    assert set(wide.values()) == {width}
+    assert wide | empty_wide == dict.fromkeys(SIGNED_OUT | EMPTY, width)
+    assert amiss + empty_amiss == []
+
+
+def test_the_style_guide_shows_its_components_in_debug_only(world: World, settings: Any) -> None:
+    client = Client()
+    client.force_login(world.people["viewer"], backend="django.contrib.auth.backends.ModelBackend")
+
+    closed = client.get("/styleguide/").status_code
+    settings.DEBUG = True
+    shown = client.get("/styleguide/")
+
+    assert (closed, shown.status_code) == (404, 200)
+    assert shown.content.count(b"data-fw-chart=") == 4
 
 
 def test_the_readable_api_page_works_under_the_same_policy(world: World, open_browser: Open) -> None:
@@ -147,14 +223,3 @@ def test_the_administration_is_quiet_under_its_own_policy(world: World, open_bro
         staff.picture(PICTURES / f"{name}-1440-light.png")
 
     assert opened == dict.fromkeys(pages, 200)
-
-
-def test_the_picture_in_the_readme_is_small_enough_to_load(world: World, open_browser: Open) -> None:
-    reader = open_browser({"width": 1280, "height": 860})
-    reader.sign_in(world.session("owner"))
-
-    reader.go("/security/?application=support&days=7")
-    path = PICTURES / "readme.png"
-    reader.page.screenshot(path=path, animations="disabled")
-
-    assert path.stat().st_size < 200_000

@@ -15,12 +15,13 @@ from apps.cycles import selectors
 from apps.cycles.loop import WHEEL
 from apps.cycles.models import Cycle, StageRun
 from apps.cycles.services import configuring, turning
-from apps.insights.web.words import write
+from apps.insights.web.words import write, write_interval
 from apps.organizations import selectors as organizations
 from apps.organizations.models import Application
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 from apps.platform.documents import LONGEST, BadDocument
+from apps.platform.templatetags.figures import days
 
 _PAGE = 30
 _EXAMPLE = """\
@@ -103,6 +104,7 @@ def cycle(request: HttpRequest, access: Access, cycle_id: str) -> HttpResponse:
     told = [_stage(name, stages.get(name)) for name in WHEEL]
     failed = found.status == Cycle.Status.FAILED
     context = {
+        "title": f"Turn of {days(found.since, found.until)}",
         "cycle": _row(found, stages) | {"version": found.config_version, "finished_at": found.finished_at},
         "stages": told,
         "unexpected": [words for stage in told for words in stage["unexpected"]],
@@ -190,6 +192,7 @@ def _row(found: Cycle, stages: dict[str, StageRun]) -> dict[str, Any]:
         "status": found.status,
         "since": found.since,
         "until": found.until,
+        "days": days(found.since, found.until),
         "started_by": found.started_by,
         "started_at": found.started_at,
         "done": done,
@@ -218,9 +221,7 @@ def _found(record: StageRun | None, currency: str) -> list[dict[str, Any]]:
             "kind": found["kind"],
             "severity": found["severity"],
             "value": write(found["value"], found["unit"], currency, kind=found["kind"]),
-            "interval": [
-                write(bound, found["unit"], currency, kind=found["kind"]) for bound in found["interval"] or ()
-            ],
+            "interval": write_interval(found["interval"], found["unit"], currency, kind=found["kind"]),
             "n": found["n"],
             "url": reverse("insight", args=[found["insight"]]) if "insight" in found else None,
         }

@@ -47,7 +47,7 @@ def first_run(request: HttpRequest, access: Access) -> HttpResponse:
     states = [state for _, items in weeks for _, state in items]
     context = {
         "code": curl(shown, access),
-        "key": {"prefix": shown, "scopes": " and ".join(keys[0].scopes)} if keys else None,
+        "key": {"prefix": shown, "scopes": ", ".join(keys[0].scopes)} if keys else None,
         **_listening(access),
         "checklist": [
             {

@@ -118,7 +118,7 @@ def _insights(turning: Turning, access: Access) -> Stage:
             following = "save a configuration, and cycles look for them"
         return _stage("Insights", "", page_url("cycles", access), None, "", following)
     grave = sum(each.severity in ("high", "critical") for each in turning.insights)
-    verdict = ("wait", f"{grave:,} grave") if grave else None
+    verdict = ("wait", f"{grave:,} high or critical") if grave else None
     following = f"“{turning.insights[0].statement}”" if turning.insights else "nothing new since somebody looked"
     words = {Cycle.Status.RUNNING: "now", Cycle.Status.FAILED: "wait"}
     state = words.get(Cycle.Status(newest.status), "wait" if grave else "done")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import Any
 
@@ -56,7 +57,8 @@ def score(days: list[dict[str, Any]]) -> Chart | None:
         [each["avg_score_ci"] for each in told],
         [each["avg_score_n"] for each in told],
     )
-    data = {"labels": _labels(days), "unit": "", "min": 0, "max": 10, "series": [series], "points": True}
+    low, high = _reach(series, 0, 10)
+    data = {"labels": _labels(days), "unit": "", "min": low, "max": high, "series": [series], "points": True}
     return {
         "id": "score",
         "kind": "line",
@@ -106,6 +108,15 @@ def reply_times(days: list[dict[str, Any]]) -> Chart | None:
     slow = _series("P95", [each["reply_time_p95"] for each in told], None, timed, tone="c3")
     data = {"labels": _labels(days), "unit": "s", "min": 0, "series": [median, slow], "points": True}
     return {"id": "reply", "kind": "line", "data": data, "alt": "Median and P95 reply time by day"}
+
+
+def _reach(series: dict[str, Any], least: int, most: int) -> tuple[int, int]:
+    """Return whole ends of an axis around a line and its band, two apart or more: lines need no base."""
+    seen = [value for key in ("values", "lo", "hi") for value in series.get(key, ()) if value is not None]
+    low, high = math.floor(min(seen)), math.ceil(max(seen))
+    if high - low < 2:
+        low, high = (low - 1, high) if high >= most else (low, high + 1)
+    return max(low, least), min(high, most)
 
 
 def _labels(days: list[dict[str, Any]]) -> list[str]:

@@ -21,6 +21,7 @@ from apps.organizations.web.paging import cut_page, read_before
 from apps.organizations.web.tabs import read_state, state_tabs
 from apps.organizations.web.views import show_views
 from apps.platform import clock
+from apps.platform.templatetags.figures import plain, when
 
 _PAGE = 30
 
@@ -97,10 +98,10 @@ def run(request: HttpRequest, access: Access, run_id: str) -> HttpResponse:
     summary = found.summary or {}
     link = {"since": found.since.date().isoformat() if found.since else None}
     context = {
+        "title": f"Run of {when(found.created_at)}",
         "run": _progress(found, access)
         | {
             "application": found.application.name,
-            "analyzers": [name.replace("-", " ") for name in found.analyzers],
             "since": found.since,
             "until": found.until,
             "sample": found.sample / 10_000,
@@ -160,7 +161,7 @@ def _row(found: EvaluationRun) -> dict[str, Any]:
         "status": found.status,
         "created_at": found.created_at,
         "application": found.application.name,
-        "analyzers": found.analyzers,
+        "analyzers": [plain(name) for name in found.analyzers],
         "done": found.done,
         "total": found.total,
         "failed": found.failed,

@@ -33,7 +33,7 @@ class PatternForm(forms.Form):
     name = forms.CharField(max_length=100, help_text="a-z, 0-9, '.', '_' and '-'. A known name: its next version.")
     pattern = forms.CharField(
         max_length=LONGEST,
-        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "fw-mono"}),
         help_text="RE2's syntax, read against lower case without accents; anywhere in a message.",
     )
     type = forms.ChoiceField(choices=[(kind, say(kind)) for kind in sorted(ATTACKS)])

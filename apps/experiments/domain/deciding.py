@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from apps.evaluations.domain.registry import REGISTRY
 from apps.experiments.domain.measures import harm
 from apps.experiments.domain.plans import GuardrailPlan, Plan
 from apps.experiments.domain.statistics import Comparison, SampleRatio
@@ -19,6 +20,7 @@ from apps.experiments.domain.statistics import Comparison, SampleRatio
 Action = Literal["hold", "roll_back", "wait", "advance", "winner", "loser", "no_winner"]
 # More than this share of units seen in two arms says that assignment is not what the logs say it was.
 MOST_IN_TWO_ARMS = 0.01
+MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,9 @@ def _harmed(plan: Plan, reading: Reading) -> Ruling | None:
             if worse is not None and each.comparison.insufficient is None and worse[0] > guardrail.margin:
                 return Ruling(
                     "guardrail", "roll_back",
-                    f"{each.variant} harms {guardrail.metric}: worse by at least {worse[0]:.4g}, "
-                    f"more than the margin of {guardrail.margin:g}",
+                    f"{each.variant} harms {_named(guardrail.metric)}: worse by at least "
+                    f"{_measured(worse[0], guardrail.metric)}, more than the margin of "
+                    f"{_measured(guardrail.margin, guardrail.metric)}",
                     each.variant,
                 )  # fmt: skip
     return None
@@ -140,16 +143,19 @@ def _decide_experiment(plan: Plan, reading: Reading) -> Ruling:
             return Ruling(
                 "primary",
                 "winner",
-                f"{each.variant} is better on {plan.metric}: {_words(each.comparison)}",
+                f"{each.variant} is better on {_named(plan.metric)}: {_words(each.comparison, plan.metric)}",
                 each.variant,
             )
     if reading.primary and all(each.comparison.verdict == "control" for each in reading.primary):
         first = reading.primary[0]
         return Ruling(
-            "primary", "loser", f"control is better on {plan.metric}: {_words(first.comparison)}", first.variant
+            "primary",
+            "loser",
+            f"control is better on {_named(plan.metric)}: {_words(first.comparison, plan.metric)}",
+            first.variant,
         )
     if plan.planned_n is not None and total >= plan.planned_n:
-        why = blocked.reason if blocked else f"{plan.metric} is undecided"
+        why = blocked.reason if blocked else f"{_named(plan.metric)} is undecided"
         return Ruling("planned_n", "no_winner", f"the planned {plan.planned_n:,} units are reached and {why}")
     held = _held(plan, reading)
     if held is None and reading.step + 1 < len(plan.steps):
@@ -247,8 +253,20 @@ def _span(left: timedelta) -> str:
     return f"{math.ceil(hours / 24)} days"
 
 
-def _words(comparison: Comparison) -> str:
+def _named(metric: str | None) -> str:
+    return (metric or "").replace("_", " ")
+
+
+def _measured(value: float, metric: str | None, sign: str = "") -> str:
+    """Write a difference as people say it: of rates in points, of anything else in its own measure."""
+    is_rate = metric in REGISTRY and REGISTRY[metric].unit == "fraction"
+    text = f"{value * 100:{sign}.1f} points" if is_rate else f"{value:{sign}.4g}"
+    return text.replace("-", MINUS, 1)
+
+
+def _words(comparison: Comparison, metric: str | None) -> str:
     if comparison.interval is None or comparison.difference is None or comparison.p_value is None:
         return "no interval yet"
-    low, high = comparison.interval
-    return f"{comparison.difference:+.4g} [{low:+.4g}, {high:+.4g}], p = {comparison.p_value:.2g}"
+    low, high = (_measured(bound, metric, "+").removesuffix(" points") for bound in comparison.interval)
+    chance = "< 0.0001" if comparison.p_value < 0.0001 else f"= {comparison.p_value:.2g}"
+    return f"{_measured(comparison.difference, metric, '+')} [{low}, {high}], p {chance}"

@@ -37,6 +37,11 @@ _ACTIONS: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
     "pause": (("Pause", "plain", (State.RUNNING,)),),
     "roll_back": (("Roll back", "stop", (State.RUNNING, State.PAUSED, State.INVALID, State.AWAITING_APPROVAL)),),
 }
+# What changes what everybody is served is asked twice.
+_CONFIRM = {
+    "approve": "Everybody is served the winner from now on. The decision is kept with your name.",
+    "roll_back": "Everybody is served the previous version again within a second. The experiment ends; its data stay.",
+}
 _ACTS: dict[str, Callable[..., Experiment]] = {
     "approve": lifecycle.approve,
     "start": lifecycle.start,
@@ -162,6 +167,12 @@ def written_change(value: float | None, metric: str | None) -> str:
     return points(value) if unit == "fraction" else signed(value, 2)
 
 
+def written_interval(bounds: Sequence[float] | None, metric: str | None) -> list[str]:
+    """Write the interval of a difference, in the measure of ``written_change``, whose unit stands there already."""
+    unit = REGISTRY[metric].unit if metric in REGISTRY else ""
+    return [signed(bound * 100, 1) if unit == "fraction" else signed(bound, 2) for bound in bounds or ()]
+
+
 def _find(experiment_id: str) -> Experiment:
     found = selectors.find_experiment(experiment_id)
     if found is None:
@@ -194,7 +205,7 @@ def _comparison(each: dict[str, Any], metric: str | None) -> dict[str, Any]:
     return {
         "variant": each["variant"],
         "difference": written_change(each["difference"], metric),
-        "interval": [written_change(bound, metric) for bound in each["interval"] or ()],
+        "interval": written_interval(each["interval"], metric),
         "p_value": each["p_value"],
         "chance": percent(each["chance_to_win"], 0) if each["chance_to_win"] is not None else "",
         "verdict": each["verdict"],
@@ -233,5 +244,5 @@ def _actions(found: Experiment) -> list[dict[str, str]]:
         for words, kind, states in choices:
             if found.state in states:
                 url = reverse("act_on_experiment", args=[found.public_id, action])
-                told.append({"words": words, "kind": kind, "url": url})
+                told.append({"words": words, "kind": kind, "url": url, "confirm": _CONFIRM.get(action, "")})
     return told

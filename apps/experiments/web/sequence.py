@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.evaluations.domain.registry import REGISTRY
 from apps.experiments.models import Snapshot
+from apps.platform.templatetags.figures import signed
 
 # A line of more points than this says nothing more; the last look is always among them.
 _MOST_POINTS = 120
@@ -41,7 +42,7 @@ def draw_sequence(snapshots: Sequence[Snapshot], metric: str | None) -> dict[str
         "id": "sequence",
         "kind": "line",
         "first": "Looked at",
-        "alt": f"After {len(seen)} looks the interval {decided}: [{low:.1f}, {high:.1f}] {unit}".strip(),
+        "alt": f"After {len(seen)} looks the interval {decided}: [{signed(low)}, {signed(high)}] {unit}".strip(),
         "data": {
             "labels": [f"{at:%H:%M}" if one_day else f"{at:%-d %b %H:%M}" for at, _, _ in seen],
             "unit": unit,

@@ -70,13 +70,13 @@ def tell(trigger: Trigger, key: str, showing: Showing) -> Signal:
     first = metrics[0]
     metric = REGISTRY.get(COMPARED[first].of if first in COMPARED else first)
     unit = metric.unit if metric is not None else ""
-    said = ", ".join(f"{name.replace('_', ' ')} is {_write(showing.values[name], unit)}" for name in metrics)
+    said = say_values(metrics, showing.values)
     return Signal(
         kind="threshold",
         key=key,
         metric=first,
         severity=_severity(metric.key if metric is not None else ""),
-        title=f"{said[0].upper()}{said[1:]}: the trigger {trigger.text} fires",
+        title=f"{said[0].upper()}{said[1:]}, so “{trigger.text}” fires",
         figures=Figures(
             value=showing.values[first],
             unit=unit,
@@ -92,9 +92,16 @@ def _severity(metric: str) -> Severity:
     return weight_of(metric) if metric else "high"
 
 
-def _write(value: float | None, unit: str) -> str:
-    assert value is not None
-    return f"{value:.1%}" if unit == "fraction" else f"{value:.4g}"
+def say_values(metrics: Sequence[str], values: Mapping[str, float | None]) -> str:
+    """Write what these metrics are, each in its unit; those that are not known are left out."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_write(value, name)}" for name in metrics if (value := values.get(name)) is not None
+    )
+
+
+def _write(value: float, name: str) -> str:
+    metric = REGISTRY.get(COMPARED[name].of if name in COMPARED else name)
+    return f"{value * 100:.1f} %" if metric is not None and metric.unit == "fraction" else f"{value:.4g}"
 
 
 def ask_playbook(triggers: Sequence[Trigger], book: Playbook) -> list[Asked]:

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from apps.improvements.domain.checks import Check
 from apps.improvements.domain.drafting import Draft
 from apps.improvements.domain.playbook import Bundle, Playbook, add_sections, add_text, missing_sections, playbook
-from apps.improvements.domain.triggers import Asked, Showing, Trigger, ask_playbook, fired, policy_of
+from apps.improvements.domain.triggers import Asked, Showing, Trigger, ask_playbook, fired, policy_of, say_values
 from apps.improvements.models import Improvement
 from apps.improvements.selectors import prompt_for
 from apps.improvements.services.asking import insights_of_triggers, speaking_of
@@ -271,14 +271,7 @@ def _answered(insight: Insight, key: str, prompt: Prompt) -> str | None:
 
 
 def _why(asked: Asked, values: Mapping[str, float | None]) -> str:
-    said = ", ".join(
-        f"{metric.replace('_', ' ')} is {values[metric]:.4g}" for metric in asked.metrics if _known(values, metric)
-    )
-    return f"{' and '.join(asked.triggers)}: {said}"
-
-
-def _known(values: Mapping[str, float | None], metric: str) -> bool:
-    return values.get(metric) is not None
+    return f"{' and '.join(f'“{text}”' for text in asked.triggers)} fired: {say_values(asked.metrics, values)}"
 
 
 def _finding(asked: Asked | None, values: Mapping[str, float | None], about: Sequence[Insight]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.experiments.web.experiments import written, written_change
+from apps.experiments.web.experiments import written, written_change, written_interval
 from apps.improvements import selectors
 from apps.improvements.models import Improvement
 from apps.improvements.services import lifecycle, probing
@@ -34,6 +34,7 @@ _ACTS: dict[str, tuple[str, str, tuple[str, ...], Callable[..., Improvement]]] =
     "retire": ("Take it back", "stop", (State.RUNNING, State.DEPLOYED, State.WON), lifecycle.retire),
 }
 
+_TAKEN_BACK = "Everybody is served again what was served before it. The change keeps its history."
 _SOURCES = {
     "shown": "of the shipped set", "held_out": "of its held-out half", "own": "that succeeded here before",
 }  # fmt: skip
@@ -95,7 +96,7 @@ def improvement(request: HttpRequest, access: Access, improvement_id: str) -> Ht
         "did": [
             {
                 "variant": each["variant"], "difference": written_change(each["difference"], metric),
-                "interval": [written_change(bound, metric) for bound in each["interval"] or ()],
+                "interval": written_interval(each["interval"], metric),
             }
             for each in outcome.get("comparisons", ())
         ],
@@ -143,7 +144,7 @@ def _pairs_row(what: str, each: dict[str, Any]) -> dict[str, Any]:
         "what": what, "pairs": each["pairs"], "undecided": each["undecided"], "p": each["p_value"],
         "old": written(each["old"], "block_rate"), "new": written(each["new"], "block_rate"),
         "difference": written_change(each["difference"], "block_rate"),
-        "interval": [written_change(bound, "block_rate") for bound in each["interval"] or ()],
+        "interval": written_interval(each["interval"], "block_rate"),
     }  # fmt: skip
 
 
@@ -190,7 +191,12 @@ def _change(found: Improvement) -> str:
 
 def _actions(found: Improvement) -> list[dict[str, str]]:
     return [
-        {"words": words, "kind": kind, "url": reverse("act_on_improvement", args=[found.public_id, action])}
+        {
+            "words": words,
+            "kind": kind,
+            "url": reverse("act_on_improvement", args=[found.public_id, action]),
+            "confirm": _TAKEN_BACK if action == "retire" else "",
+        }
         for action, (words, kind, states, _) in _ACTS.items()
         if found.state in states
     ]

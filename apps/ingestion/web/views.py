@@ -27,6 +27,7 @@ from apps.organizations.web.access import READERS, WORKERS, Access, page_url, po
 from apps.organizations.web.paging import cut_page, read_before
 from apps.organizations.web.tabs import read_state, state_tabs
 from apps.organizations.web.views import show_views
+from apps.platform.templatetags.figures import when
 from apps.platform.tenancy import tenant
 
 _PAGE = 30
@@ -77,6 +78,7 @@ def batch(request: HttpRequest, access: Access, batch_id: str) -> HttpResponse:
     kept_until = selectors.originals_kept_until(found, at=access.now) if found.rejected else None
     redrive_url = reverse("redrive_batch", args=[found.public_id]) if kept_until and access.may(WORKERS) else None
     context = {
+        "title": f"Batch of {when(found.received_at)}",
         "batch": _status(found) | {
             "source": found.source, "application": found.application.name, "received_at": found.received_at,
             "stored_at": found.stored_at, "redrive_of": found.redrive_of,
@@ -89,6 +91,7 @@ def batch(request: HttpRequest, access: Access, batch_id: str) -> HttpResponse:
         "redrive_url": redrive_url,
         "kept_until": kept_until,
         "rows_url": page_url("conversations", access),
+        "crumbs": [{"label": "Uploads", "url": page_url("batches", access)}],
     }  # fmt: skip
     return TemplateResponse(request, "portal/batch.html", context)
 

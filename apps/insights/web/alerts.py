@@ -140,7 +140,6 @@ def _page(
         "others_url": reverse("subscribe_others"),
         "webhooks_url": page_url("webhooks", access) if may else None,
         "may": may,
-        "crumbs": [],
     }  # fmt: skip
     wrong = form.errors or (others.errors if others else None)
     return TemplateResponse(request, "portal/alerts.html", context, status=422 if wrong else 200)

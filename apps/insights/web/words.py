@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.platform.templatetags.figures import money, number, percent, points, signed
@@ -31,12 +31,20 @@ def write(value: float | None, unit: str, currency: str, *, kind: str = "") -> s
     return signed(value, 2) if kind in _DIFFERENCES else number(value)
 
 
+def write_interval(bounds: Sequence[float] | None, unit: str, currency: str, *, kind: str = "") -> list[str]:
+    """Write the ends of an interval; the value beside it says per cent or points already."""
+    if not unit.startswith("fraction"):
+        return [write(bound, unit, currency, kind=kind) for bound in bounds or ()]
+    differs = kind in _DIFFERENCES
+    return [signed(bound * 100, 1) if differs else number(bound * 100, 1) for bound in bounds or ()]
+
+
 def write_figures(figures: Mapping[str, Any], kind: str, currency: str) -> dict[str, Any]:
     """Return an insight's figures in words: value, interval, limit, before; n as a number and what it counts."""
     unit, detail = figures["unit"], figures["detail"]
     return {
         "value": write(figures["value"], unit, currency, kind=kind),
-        "interval": [write(bound, unit, currency, kind=kind) for bound in figures["interval"] or ()],
+        "interval": write_interval(figures["interval"], unit, currency, kind=kind),
         "limit": write(figures["limit"], unit, currency),
         "before": write(figures["before"], unit, currency),
         "n": figures["n"],

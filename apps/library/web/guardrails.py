@@ -37,7 +37,7 @@ _EXAMPLE = """{
 class ContentField(forms.CharField):
     """What a version says, as JSON: the same as the API takes."""
 
-    widget = forms.Textarea(attrs={"rows": 12, "spellcheck": "false"})
+    widget = forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "fw-mono"})
 
     def clean(self, value: Any) -> Any:
         """Return the plain form."""

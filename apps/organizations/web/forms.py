@@ -11,10 +11,12 @@ from apps.organizations.domain.profile import ProfileError, check_profile
 from apps.organizations.models import ApiKey, Membership, ModelEndpoint
 from apps.organizations.services.endpoints import TOKENS_PER_DAY, TOKENS_PER_RUN, EndpointValues
 
-# Scopes whose endpoints exist.
 _SCOPES = [
     (ApiKey.Scope.INGEST, "push logs and outcomes"),
     (ApiKey.Scope.READ, "read conversations and metrics"),
+    (ApiKey.Scope.PROMPTS, "fetch prompts, assign users, write versions"),
+    (ApiKey.Scope.EXPERIMENTS, "run experiments and improvements"),
+    (ApiKey.Scope.GUARDRAILS, "fetch, check and change guardrails"),
     (ApiKey.Scope.REPORTS, "say assumptions, ask for and read ROI reports"),
     (ApiKey.Scope.ADMIN, "change profiles and the sandbox clock"),
 ]
@@ -38,7 +40,7 @@ class ProfileForm(forms.Form):
     """What an application's owner tells us, as JSON."""
 
     profile = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false", "class": "fw-mono"}),
         help_text="system_prompt, canaries, plans [{name, monthly_price}], intents [{intent, keywords, slots}], "
         "languages, cost_per_thousand_input_tokens, cost_per_thousand_output_tokens, default_monthly_value.",
     )

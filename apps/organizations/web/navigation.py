@@ -13,6 +13,7 @@ from apps.organizations.web.access import ADMINISTRATORS, READERS, Access, page_
 # label, URL name, heading, stage of the wheel, icon, who sees it
 _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | None], ...] = (
     ("The wheel", "home", "", None, None, None),
+    ("Cycles", "cycles", "", None, None, None),
     ("Conversations", "conversations", "Capture", 0, None, READERS),
     ("Uploads", "batches", "Capture", 0, None, None),
     ("Watched files", "sources", "Capture", 0, None, None),
@@ -29,7 +30,6 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Guardrails", "guardrails", "Improve", 3, None, None),
     ("Experiments", "experiments", "Deploy", 4, None, None),
     ("ROI", "roi", "Measure", 5, None, None),
-    ("Cycles", "cycles", "Repeat", None, None, None),
     ("Settings", "organization", "Organization", None, None, ADMINISTRATORS),
     ("Applications", "applications", "Organization", None, None, None),
     ("Language models", "models", "Organization", None, None, ADMINISTRATORS),

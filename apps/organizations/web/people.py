@@ -83,7 +83,6 @@ def team(request: HttpRequest, access: Access) -> HttpResponse:
         "form": form if may_change else None,
         "invite_url": reverse("team"),
         "link": link,
-        "crumbs": [],
     }
     return TemplateResponse(request, "portal/team.html", context, status=422 if form.errors else 200)
 
@@ -234,7 +233,6 @@ def _keys_page(request: HttpRequest, access: Access, form: KeyForm, created: dic
     code = curl(created["key"], access) if created else None
     context = {
         "keys": rows, "form": form, "create_url": page_url("keys", access), "created": created, "code": code,
-        "crumbs": [],
     }  # fmt: skip
     return TemplateResponse(request, "portal/keys.html", context, status=422 if form.errors else 200)
 
@@ -251,7 +249,8 @@ def _state(key: ApiKey, at: Any) -> str:
 
 def curl(key: str, access: Access) -> str:
     """Return the command that pushes a first conversation, of this moment, with this key."""
-    application = access.application.slug if access.application else "support"
+    application = access.application or next(iter(selectors.list_applications()), None)
+    slug = application.slug if application else "support"
     turns = (("user", "Where is my order?", 60), ("assistant", "It arrives on Friday.", 55))
     lines = [
         json.dumps(
@@ -262,7 +261,7 @@ def curl(key: str, access: Access) -> str:
     ]  # fmt: skip
     return "\n".join(
         [
-            f"curl '{settings.SITE_URL}/api/v1/logs?application={application}' \\",
+            f"curl '{settings.SITE_URL}/api/v1/logs?application={slug}' \\",
             f"  -H 'Authorization: Bearer {key}' \\",
             "  -H 'Content-Type: application/x-ndjson' --data-binary @- <<'LOG'",
             *lines,
@@ -292,6 +291,5 @@ def audit(request: HttpRequest, access: Access) -> HttpResponse:
         "csv_url": None,
         "filters": {"actor": actor, "action": action},
         "actions": sorted({each.action for each in page}),
-        "crumbs": [],
     }  # fmt: skip
     return TemplateResponse(request, "portal/audit.html", context)

@@ -97,9 +97,7 @@ def applications(request: HttpRequest, access: Access) -> HttpResponse:
         empty = {"title": "No application yet", "text": "The first push that names one makes it, or make it here."}
         if create:
             empty |= {"action": {"label": "New application", "url": create}}
-    return TemplateResponse(
-        request, "portal/applications.html", {"rows": rows, "create_url": create, "empty": empty, "crumbs": []}
-    )
+    return TemplateResponse(request, "portal/applications.html", {"rows": rows, "create_url": create, "empty": empty})
 
 
 @portal_page(ADMINISTRATORS)

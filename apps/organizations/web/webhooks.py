@@ -59,7 +59,6 @@ def webhook_list(request: HttpRequest, access: Access) -> HttpResponse:
         "form": form,
         "made": _secret(made),
         "create_url": page_url("webhooks", access),
-        "crumbs": [],
     }
     return TemplateResponse(request, "portal/webhooks.html", context, status=422 if form.errors else 200)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.utils import timezone
@@ -92,6 +92,11 @@ def interval_percent(pair: Sequence[Number | None] | None, digits: int = 0) -> s
     return interval([float(pair[0]) * 100, float(pair[1]) * 100], digits)
 
 
+def plain(word: str) -> str:
+    """Write a word of the program's as people do: "rolled_back" is "rolled back"."""
+    return word.replace("_", " ").replace("-", " ")
+
+
 def file_size(value: Number | None) -> str:
     """Write bytes: "812 B", "13.5 MB" (powers of 1,000)."""
     if value is None:
@@ -117,6 +122,15 @@ def when(value: datetime | date | None) -> str:
         local = timezone.localtime(value) if timezone.is_aware(value) else value
         return f"{local.day} {local:%b %H:%M}"
     return f"{value.day} {value:%b}"
+
+
+def days(since: datetime, until: datetime) -> str:
+    """Write a period that ends before ``until`` by its days in the active zone: "23 – 29 Nov", "30 Oct – 5 Nov"."""
+    first, last = timezone.localtime(since), timezone.localtime(until - timedelta(microseconds=1))
+    if first.date() >= last.date():
+        return f"{last.day} {last:%b}"
+    start = f"{first.day}" if (first.year, first.month) == (last.year, last.month) else f"{first.day} {first:%b}"
+    return f"{start} – {last.day} {last:%b}"
 
 
 def when_in_full(value: datetime | date | None) -> str:

@@ -26,6 +26,7 @@ register.filter("file_size", figures.file_size)
 register.filter("is_thin", figures.is_thin)
 register.filter("when", figures.when)
 register.filter("when_in_full", figures.when_in_full)
+register.filter("plain", figures.plain)
 register.filter("has_chart", lambda value: not blocks.is_empty(value))
 
 register.simple_tag(drawing.icon, name="icon")

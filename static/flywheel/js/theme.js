@@ -13,6 +13,9 @@
   };
   apply();
   system.addEventListener("change", apply);
+  // Paper is white: what is printed is printed light, charts too.
+  window.addEventListener("beforeprint", () => { root.dataset.bsTheme = "light"; document.dispatchEvent(new CustomEvent("fw:theme")); });
+  window.addEventListener("afterprint", apply);
   window.FlywheelTheme = {
     choose(choice) {
       try { if (choice === "auto") localStorage.removeItem("fw-theme"); else localStorage.setItem("fw-theme", choice); } catch (error) { /* storage may be off: the choice lasts for this page */ }

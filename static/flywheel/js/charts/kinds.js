@@ -4,7 +4,7 @@
 import { alpha, cash, format, hatch, narrow, xAxis, yAxis } from "./theme.js";
 
 // On phones Chart.js would give words half of what the figures leave, and cut them.
-const words = (axis) => { if (narrow()) axis.width = 146; };
+const words = (axis) => { if (narrow()) axis.width = 158; };
 
 export const kinds = {
   line(d, p) {                                           // {labels, unit, min, max, series:[{name, values, lo, hi, tone, end}], marks, levels}
