@@ -31,9 +31,9 @@ browser:               ## Debian's Chromium for the browser tests, where it is m
 	  && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "No Chromium: apt-get install chromium, or the browser tests are skipped (in CI they fail)."
 
-pictures: setup-dev    ## pictures of every page under var/screenshots, and the README's from them
+pictures: setup-dev    ## pictures of every page under var/screenshots; those of README and guide, of the demo
 	@$(BIN)/python -m pytest -q tests/portal/test_pictures.py
-	@mkdir -p docs/images && cp var/screenshots/readme.png docs/images/security.png
+	@$(BIN)/python scripts/picture_guide.py
 
 bench: setup           ## benchmarks, with ratios measured in the same run
 	@$(BIN)/flywheel bench ingest && $(BIN)/flywheel bench analyze && $(BIN)/flywheel bench serve
