@@ -58,7 +58,7 @@ def house() -> House:
             found=found, organization=organization, reason="kept", at=at, actor="test"
         ).id  # fmt: skip
         ThreatPattern.objects.update(examples=[SAID], source="cluster", application=Application.objects.get())
-        digest = found.messages[0].digest
+        digest = next(each.digest for each in found.messages if SAID in each.content)
         guardrail = Guardrail.objects.get()
         backtest = backtesting.ask_backtest(
             guardrail=guardrail, application=Application.objects.get(), at=at, asked_by="test"
