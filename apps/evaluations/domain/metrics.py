@@ -6,6 +6,7 @@ no data is None, never zero.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -31,6 +32,9 @@ DEFINITIONS = {
 }
 
 
+SECTIONS = ("security", "quality", "business", "performance")
+
+
 def metrics(
     total: Tally,
     *,
@@ -39,14 +43,23 @@ def metrics(
     new_attack_patterns: int | None = None,
     currency: str = "USD",
     period_days: int | None = None,
+    sections: Collection[str] = SECTIONS,
 ) -> dict[str, Any]:
     """Return the metrics of a tally; trends compare ``recent`` (default: the tally itself) with ``previous``.
+
+    ``sections`` are worked out, no others: ranking agents costs more than all the rest.
 
     ``period_days`` names the period in the trends ("this week"); without it the days from first to last do.
     """
     period = name_period(period_days or total.days)
     now = recent if recent is not None else total
     users, low, high = distinct.estimate(total.users)
+    told = {
+        "security": lambda: _security(total, now, previous, new_attack_patterns),
+        "quality": lambda: _quality(total, now, previous, period),
+        "business": lambda: _business(total, now, previous, period, currency),
+        "performance": lambda: _performance(total, currency),
+    }
     return {
         "conversations": total.conversations,
         "messages": total.messages,
@@ -54,10 +67,7 @@ def metrics(
         "users_ci": [low, high],
         "first_day": total.first_day.isoformat() if total.first_day else None,
         "last_day": total.last_day.isoformat() if total.last_day else None,
-        "security": _security(total, now, previous, new_attack_patterns),
-        "quality": _quality(total, now, previous, period),
-        "business": _business(total, now, previous, period, currency),
-        "performance": _performance(total, currency),
+        **{name: told[name]() for name in SECTIONS if name in sections},
         "definitions": DEFINITIONS,
     }
 

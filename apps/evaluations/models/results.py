@@ -141,17 +141,23 @@ class ConversationFact(TenantModel):
         ]
         indexes = [
             models.Index(fields=["organization", "application", "day", "conversation_id"], name="facts_by_day"),
+            # Few conversations have any: lists, leaks and attempts of attacks read nothing else.
             models.Index(
-                fields=["organization", "application", "-risk_score", "conversation_id"], name="facts_by_risk"
+                fields=["organization", "-started_at", "-conversation_id"],
+                condition=~models.Q(findings=[]),
+                name="facts_with_findings",
             ),
             models.Index(fields=["organization", "-started_at", "-conversation_id"], name="facts_newest"),
             models.Index(
                 fields=["organization", "application", "-started_at", "-conversation_id"], name="facts_newest_of_one"
             ),
             models.Index(
-                fields=["organization", "application", "quality_score", "conversation_id"],
+                fields=["organization", "agent", "-started_at", "-conversation_id"], name="facts_newest_of_agent"
+            ),
+            models.Index(
+                fields=["organization", "quality_score", "conversation_id"],
                 condition=models.Q(quality_score__isnull=False),
-                name="facts_by_quality",
+                name="facts_by_score",
             ),
         ]
 

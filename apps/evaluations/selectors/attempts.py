@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import orjson
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
 from apps.evaluations.analyzers import SECURITY
 from apps.evaluations.domain.facts import FAULTS
 from apps.evaluations.domain.security.behaviour import Attempt
 from apps.evaluations.models import Assessment, ConversationFact
-from apps.evaluations.selectors.filters import Filters
+from apps.evaluations.selectors.filters import FOUND, Filters
 
 _PAGE = 2000
-_COLUMNS = ("result", "conversation__session_id", "conversation__user_hash", "conversation__started_at")
+_COLUMNS = ("text", "conversation__session_id", "conversation__user_hash", "conversation__started_at")
 
 
 def read_attempts(filters: Filters) -> list[Attempt]:
@@ -17,8 +21,10 @@ def read_attempts(filters: Filters) -> list[Attempt]:
 
     An attempt stands at the time its conversation began; its text is the masked evidence.
     """
-    facts = ConversationFact.objects.filter(filters.condition(), attacks__gt=0).values("conversation_id")
-    rows = Assessment.objects.filter(conversation_id__in=facts, analyzer=SECURITY).values_list(*_COLUMNS)
+    facts = ConversationFact.objects.filter(filters.condition(), FOUND, attacks__gt=0).values("conversation_id")
+    # jsonb leaves as text: Django's own decoding costs more than the query.
+    found = Assessment.objects.filter(conversation_id__in=facts, analyzer=SECURITY)
+    rows = found.annotate(text=Cast("result", TextField())).values_list(*_COLUMNS)
     return [
         Attempt(
             user=user,
@@ -30,7 +36,7 @@ def read_attempts(filters: Filters) -> list[Attempt]:
             text=incident["evidence"],
             outcome=incident["outcome"],
         )
-        for result, session_id, user, started_at in rows.iterator(_PAGE)
-        for incident in result["incidents"]
+        for text, session_id, user, started_at in rows.iterator(_PAGE)
+        for incident in orjson.loads(text)["incidents"]
         if incident["type"] not in FAULTS
     ]

@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 from apps.evaluations.analyzers import SECTIONS
 from apps.evaluations.domain.facts import FAULTS, Fact
 from apps.evaluations.models import Assessment, ConversationFact
-from apps.evaluations.selectors.filters import Filters
+from apps.evaluations.selectors.filters import FOUND, Filters
 from apps.ingestion.models import Conversation
 from apps.ingestion.selectors import MessageRow, read_messages
 
@@ -94,7 +94,7 @@ def get_conversation(conversation_id: int) -> AnalyzedConversation | None:
 
 def riskiest(filters: Filters, *, limit: int) -> list[ConversationFact]:
     """Return the facts with the highest risk above 0."""
-    rows = ConversationFact.objects.filter(filters.condition(), risk_score__gt=0)
+    rows = ConversationFact.objects.filter(filters.condition(), FOUND, risk_score__gt=0)
     return list(rows.order_by("-risk_score", "-conversation_id")[:limit])
 
 
@@ -106,7 +106,7 @@ def poorest(filters: Filters, *, limit: int) -> list[ConversationFact]:
 
 def leaks(filters: Filters, *, limit: int) -> tuple[list[ConversationFact], int]:
     """Return the newest facts of conversations where an attack succeeded or the assistant leaked, and their number."""
-    rows = ConversationFact.objects.filter(filters.condition()).filter(
+    rows = ConversationFact.objects.filter(filters.condition(), FOUND).filter(
         Q(attacks_succeeded__gt=0) | Q(findings__overlap=list(FAULTS))
     )
     counted = rows.annotate(number=Window(Count("*")))

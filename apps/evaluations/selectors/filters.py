@@ -29,6 +29,11 @@ KNOWN = {
 }
 
 
+# A fact lists what was found in its conversation: what has a risk, an attack or a leak has some. Few have, and those
+# have an index of their own.
+FOUND = ~Q(findings=[])
+
+
 @dataclass(frozen=True)
 class Filters:
     """Which conversations; None does not filter.
@@ -93,6 +98,8 @@ class Filters:
             found &= Q(attacks__gt=0) if self.attacked else Q(attacks=0)
         if self.known is not None:
             found &= KNOWN[self.known]
+        if self.finding or self.outcome or self.attacked or (self.min_risk or 0) > 0:
+            found &= FOUND
         return found
 
     def slice_condition(self) -> Q | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
 from apps.evaluations.domain.facts import Fact
-from apps.evaluations.domain.metrics import metrics
+from apps.evaluations.domain.metrics import SECTIONS, metrics
 from apps.evaluations.domain.tally import Tally, merge_all, tally
 from apps.evaluations.models import ConversationFact, DailyRollup
 from apps.evaluations.selectors.calibrations import read_worth, show_worth
@@ -34,21 +34,21 @@ Dirty = list[tuple[int, date]]
 _decode_fact = msgspec.json.Decoder(Fact).decode
 
 
-def read_metrics(filters: Filters, *, currency: str = "USD") -> dict[str, Any]:
-    """Return the metrics of the conversations that pass.
+def read_metrics(filters: Filters, *, currency: str = "USD", sections: Collection[str] = SECTIONS) -> dict[str, Any]:
+    """Return the metrics of the conversations that pass; of some ``sections`` where no others are wanted.
 
     ``pending_conversations`` are captured and not analyzed yet, whatever the other filters.
     Trends compare the period asked for with as long a period before it; without ``since``, the last seven days that
     hold data with the seven before.
     """
     dirty = _dirty_days(filters)
-    return _with_trend(filters, _total(filters, dirty), dirty, currency)
+    return _with_trend(filters, _total(filters, dirty), dirty, currency, sections)
 
 
 def read_sliced_metrics(
-    filters: Filters, *, by: Sequence[str], currency: str = "USD"
+    filters: Filters, *, by: Sequence[str], currency: str = "USD", sections: Collection[str] = SECTIONS
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
-    """Return the metrics, and those of each group of several groupings, read in one pass.
+    """Return the metrics, and those of each group of several groupings, read in one pass; of ``sections`` only.
 
     Only groupings that rollups keep apart: day, week, agent, prompt_version, variant, channel.
     """
@@ -57,17 +57,26 @@ def read_sliced_metrics(
     for name, key, part in _sliced(filters, by, dirty):
         parts[name].append((key, part))
     total = merge_all(part for _, part in parts[by[0]])
-    groups = {name: _ordered(name, _merged(found), currency) for name, found in parts.items()}
-    return _with_trend(filters, total, dirty, currency), groups
+    groups = {name: _ordered(name, _merged(found), currency, sections) for name, found in parts.items()}
+    return _with_trend(filters, total, dirty, currency, sections), groups
 
 
-def _with_trend(filters: Filters, total: Tally, dirty: Dirty, currency: str) -> dict[str, Any]:
+def _with_trend(
+    filters: Filters, total: Tally, dirty: Dirty, currency: str, sections: Collection[str]
+) -> dict[str, Any]:
     recent, previous, days = _trend(filters, total, dirty)
     patterns, pending = _count(new_patterns(filters), unassessed(filters.application_id))
     found = metrics(
-        total, recent=recent, previous=previous, new_attack_patterns=patterns, currency=currency, period_days=days
+        total,
+        recent=recent,
+        previous=previous,
+        new_attack_patterns=patterns,
+        currency=currency,
+        period_days=days,
+        sections=sections,
     )
-    with_worth(found, filters)
+    if "security" in sections:
+        with_worth(found, filters)
     return {**found, "pending_conversations": pending}
 
 
@@ -117,12 +126,14 @@ def _merged(parts: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
     return {key: merge_all(members) for key, members in groups.items()}
 
 
-def _ordered(by: str, groups: dict[str, Tally], currency: str) -> list[dict[str, Any]]:
+def _ordered(
+    by: str, groups: dict[str, Tally], currency: str, sections: Collection[str] = SECTIONS
+) -> list[dict[str, Any]]:
     if by in {"day", "week"}:
         ordered = sorted(groups.items())[-MOST_GROUPS:]
     else:
         ordered = sorted(groups.items(), key=lambda item: (-item[1].conversations, item[0]))[:MOST_GROUPS]
-    return [{"key": key, **metrics(part, currency=currency)} for key, part in ordered]
+    return [{"key": key, **metrics(part, currency=currency, sections=sections)} for key, part in ordered]
 
 
 def _trend(filters: Filters, total: Tally, dirty: Dirty) -> tuple[Tally | None, Tally | None, int | None]:

@@ -102,7 +102,7 @@ def quality(request: HttpRequest, access: Access) -> HttpResponse:
 @portal_page()
 def business(request: HttpRequest, access: Access) -> HttpResponse:
     """The funnel, what goes with success, agents, churn, leads."""
-    period, found, _, context = _page(request, access, "business", figures.business_figures)
+    period, found, _, context = _page(request, access, "business", figures.business_figures, by=())
     if context["empty"] is None:
         totals, filters = found["business"], filters_of(period, access)
         funnel = totals["funnel"]
@@ -147,7 +147,7 @@ def business(request: HttpRequest, access: Access) -> HttpResponse:
 def performance(request: HttpRequest, access: Access) -> HttpResponse:
     """Reply times by day, and where time and money go."""
     slices = ("agent", "prompt_version", "channel")
-    period, _, groups, context = _page(request, access, "performance", figures.performance_figures, slices)
+    period, _, groups, context = _page(request, access, "performance", figures.performance_figures, by=("day", *slices))
     if context["empty"] is None:
         context |= {
             "reply": charts.reply_times(groups["day"]),
@@ -166,13 +166,16 @@ Groups = dict[str, list[dict[str, Any]]]
 
 
 def _page(
-    request: HttpRequest, access: Access, name: str, strip: Any, slices: tuple[str, ...] = ()
+    request: HttpRequest, access: Access, name: str, strip: Any, by: tuple[str, ...] = ("day",)
 ) -> tuple[Period, dict[str, Any], Groups, dict[str, Any]]:
-    """Return the period, its metrics, those by day and by each slice, and the context every page here has."""
+    """Return the period, the metrics of the section ``name``, those by each grouping, and what every page here has."""
     period = read_period(request, access)
-    found, groups = selectors.read_sliced_metrics(
-        filters_of(period, access), by=("day", *slices), currency=access.organization.currency
-    )
+    filters, currency = filters_of(period, access), access.organization.currency
+    groups: Groups = {}
+    if by:
+        found, groups = selectors.read_sliced_metrics(filters, by=by, currency=currency, sections=(name,))
+    else:
+        found = selectors.read_metrics(filters, currency=currency, sections=(name,))
     empty = None
     if not found["conversations"]:
         empty = {

@@ -246,6 +246,18 @@ def results_of(experiment: Experiment, *, at: datetime, seen: Mapping[str, Any] 
         else:
             seen = last_seen([experiment]).get(experiment.id, {}) if seen is None else seen
             shown = show_look(Look(experiment, phase, at=at), _adjusted_of(seen, phase.number))
+    return _with_state(experiment, shown)
+
+
+def results_as_seen(experiment: Experiment, snapshot: Snapshot) -> dict[str, Any]:
+    """Return the same without a look, which reads every conversation of the phase: as a tick saw it, which is seconds
+    ago while it runs."""
+    if experiment.results is not None:
+        return _with_state(experiment, experiment.results)
+    return _with_state(experiment, {"at": snapshot.at.isoformat(), **snapshot.figures})
+
+
+def _with_state(experiment: Experiment, shown: dict[str, Any]) -> dict[str, Any]:
     return shown | {
         "id": experiment.public_id,
         "state": experiment.state,

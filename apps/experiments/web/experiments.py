@@ -81,7 +81,11 @@ def experiment(request: HttpRequest, access: Access, experiment_id: str) -> Http
     """Show one: its arms, what differs with its interval, the sample ratio, guardrails, steps, every decision."""
     found = _find(experiment_id)
     snapshots = selectors.snapshots_of_newest_phase(found)
-    results = selectors.results_of(found, at=access.now, seen=snapshots[-1].figures if snapshots else {})
+    results = (
+        selectors.results_as_seen(found, snapshots[-1])
+        if snapshots
+        else selectors.results_of(found, at=access.now, seen={})
+    )
     plan = found.plan
     context = {
         "experiment": _row(found)
