@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "apps.experiments.fastpath.ServeFirst",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.platform.compression.CompressPages",
     "csp.middleware.CSPMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "apps.platform.faults.RefuseNul",
@@ -293,10 +294,11 @@ CONTENT_SECURITY_POLICY = {
 STATIC_URL = "/static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(DATA_DIR / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
+# Collected files have a compressed twin each; without them every package's own are served as they are.
+WHITENOISE_USE_FINDERS = not Path(STATIC_ROOT, "flywheel").is_dir()
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "apps.platform.compression.CompressedFiles"},
 }
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -120,10 +120,13 @@ def _workers(celery: list[str], workers: int, port: int) -> list[Child]:
     ]  # fmt: skip
 
 
-def provision(variables: dict[str, str]) -> None:
-    """Migrate and grant privileges, in a process of its own. Raises RuntimeError with its output."""
+def provision(variables: dict[str, str], *, files: bool = False) -> None:
+    """Migrate, grant privileges and, for a web process, collect its ``files``, in a process of its own.
+
+    Raises RuntimeError with its output.
+    """
     done = subprocess.run(
-        [sys.executable, "manage.py", "provision", "--verbosity", "0"],
+        [sys.executable, "manage.py", "provision", "--verbosity", "0", *["--files"] * files],
         env=variables, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:
@@ -153,7 +156,7 @@ def running(data_dir: Path, *, host: str = "127.0.0.1", port: int = 8000, worker
         if environment.attached and environment.web_url:
             yield Supervisor(environment, [], data_dir, environment.web_url)
             return
-        provision(environment.variables)
+        provision(environment.variables, files=True)
         url = f"http://{host}:{port}"
         environment.variables.setdefault("SITE_URL", url)
         environment.variables.setdefault("FLYWHEEL_POOL", "true")

@@ -18,6 +18,8 @@ class Command(BaseCommand):
             "--every-migration", action="store_true", help="replay all of them on an empty database, however slow"
         )
 
+        parser.add_argument("--files", action="store_true", help="collect the portal's files, compressed")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["every_migration"]:
             begin_with_structure()
@@ -25,3 +27,5 @@ class Command(BaseCommand):
         # By name: this is the floor, and knows no app above it.
         call_command("maintain", verbosity=0)
         grant_privileges(str(settings.DATABASES["default"]["USER"]))
+        if options["files"]:
+            call_command("collectstatic", interactive=False, verbosity=0)
