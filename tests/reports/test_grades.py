@@ -117,7 +117,10 @@ def test_two_changes_in_the_same_days_cannot_be_told_apart_and_neither_counts(le
         each for each in content["left_out"] if each["metric"] == "escalation_rate" and each["team"] == "product"
         and each["source_kind"] == "before_after"
     ]  # fmt: skip
-    assert "nothing else changed (brief): before and after cannot tell them apart" in left["why"]
+    assert left["why"] == (
+        "before and after cannot tell it from other changes of these days (brief): 7 days on each side are needed in "
+        "which nothing else changed, there are 10 and 1"
+    )
 
 
 def test_a_change_for_everybody_that_was_taken_back_stays_as_what_it_cost(ledger: Ledger) -> None:

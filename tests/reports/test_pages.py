@@ -57,7 +57,8 @@ def test_a_line_leads_to_its_conversations_and_says_which_were_erased(ledger: Le
     with tenant(ledger.organization.id):
         evidence = BenefitLine.objects.filter(metric="escalation_rate").values_list("evidence", flat=True)[0]
     # The facts of these users have no conversation behind them any more: their text is gone.
-    assert page.count("erased: its text is gone, what it counted for stays") == len(evidence) == 12
+    assert len(evidence) == 12
+    assert "12 erased: the text is gone, what was counted stays" in page
     assert "Escalations avoided" in page
     assert client.get("/roi/lines/x_unknown/").status_code == 404
 

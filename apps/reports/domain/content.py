@@ -216,7 +216,7 @@ def teams_of(content: Content) -> list[dict[str, Any]]:
     for team in TEAMS:
         results: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for each in every:
-            if each.get("team") == team and each.get("metric"):
+            if each.get("team") == team and each.get("metric") and each["effect"] is not None:
                 results.setdefault((each["source_id"], each["application"]), []).append(each)
         changes = [
             {"name": lines[0]["name"], "did": lines[0]["state"] in DID, "line": lines[0], "results": lines}

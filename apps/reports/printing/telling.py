@@ -68,11 +68,15 @@ def rows_of_lines(content: dict[str, Any]) -> Rows:
 
 def left_out(content: dict[str, Any]) -> list[str]:
     """Return why what was measured is in no total, each reason with all it is the reason for."""
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[str, dict[str, list[str]]] = {}
     for each in content["left_out"]:
-        result = f", {result_words(each, content['currency'])}" if each.get("metric") else ""
-        by_reason.setdefault(each["why"], []).append(f"{each.get('name') or each['key']}{result}")
-    return [f"{why[:1].upper()}{why[1:]}: {'; '.join(changes)}" for why, changes in by_reason.items()]
+        results = by_reason.setdefault(each["why"], {}).setdefault(each.get("name") or each["key"], [])
+        if each.get("metric"):
+            results.append(result_words(each, content["currency"]))
+    return [
+        f"{why[:1].upper()}{why[1:]}: {'; '.join(', '.join([name, *results]) for name, results in changes.items())}"
+        for why, changes in by_reason.items()
+    ]
 
 
 def rows_of_teams(content: dict[str, Any]) -> Rows:

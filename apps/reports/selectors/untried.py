@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
-from django.db.models import F, Q
+from django.db.models import F, Min, Q
 
 from apps.evaluations.domain.registry import REGISTRY
 from apps.evaluations.domain.tally import Tally
-from apps.evaluations.models import ConversationFact
+from apps.evaluations.models import ConversationFact, DailyRollup
 from apps.evaluations.selectors import Filters
 from apps.evaluations.selectors.metrics import read_tally
 from apps.experiments.domain.measures import MEASURES
@@ -83,7 +83,7 @@ def _before_and_after(
     started = improvement.started_at
     assert started is not None
     begins = next_midnight(started)
-    first = (begins if begins == started else begins - _A_DAY) - _LONGEST
+    first = max(_first_data(application, begins), (begins if begins == started else begins - _A_DAY) - _LONGEST)
     last = min(begins + _LONGEST, until or at, at).replace(hour=0, minute=0, second=0, microsecond=0)
     others = _others(application, improvement, first, last)
     for each in others:
@@ -129,11 +129,14 @@ def _unknown(metric: str, why: str) -> Finding:
 
 
 def _why(others: Sequence[_Change], before: Side, after: Side) -> str:
-    days = f"{_FEWEST_DAYS} days before and after are needed, there are {max(before.days, 0)} and {max(after.days, 0)}"
+    days = f"there are {max(before.days, 0)} and {max(after.days, 0)}"
     if not others:
-        return days
+        return f"{_FEWEST_DAYS} days before and after are needed, {days}"
     names = ", ".join(list(dict.fromkeys(each.name for each in others))[:3])
-    return f"{days} in which nothing else changed ({names}): before and after cannot tell them apart"[:300]
+    words = (
+        f"before and after cannot tell it from other changes of these days ({names}): {_FEWEST_DAYS} days on each side"
+    )
+    return f"{words} are needed in which nothing else changed, {days}"[:300]
 
 
 def _block_rate(application: Application, started: datetime, begins: datetime, until: datetime) -> Finding:
@@ -183,6 +186,11 @@ def _applications_of(first: datetime, last: datetime) -> list[int]:
     moved |= Q(ended_at__gte=first, ended_at__lt=last, ended_at__gt=F("started_at"))
     rows = Improvement.objects.filter(moved, experiment=None, started_at__isnull=False)
     return list(rows.values_list("application_id", flat=True).distinct())
+
+
+def _first_data(application: Application, otherwise: datetime) -> datetime:
+    day = DailyRollup.objects.filter(application=application).aggregate(first=Min("day"))["first"]
+    return otherwise if day is None else datetime.combine(day, time(), UTC)
 
 
 def _evidence(condition: Q) -> tuple[int, ...]:

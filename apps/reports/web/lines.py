@@ -30,6 +30,7 @@ def line(request: HttpRequest, access: Access, source_id: str) -> HttpResponse:
     if not rows:
         raise Http404("The ledger holds no such line.")
     first = rows[0]
+    found = evidence_of(first.evidence)
     context = {
         "name": first.name,
         "state": first.state,
@@ -37,7 +38,8 @@ def line(request: HttpRequest, access: Access, source_id: str) -> HttpResponse:
         "source": _source(first),
         "metrics": _by_metric(rows, access.organization.currency),
         "worth": _worth(access, source_id),
-        "evidence": [_evidence(each) for each in evidence_of(first.evidence)],
+        "evidence": [_evidence(each) for each in found if each.exists],
+        "erased": sum(not each.exists for each in found),
         "crumbs": [{"label": "ROI", "url": page_url("roi", access)}],
     }
     return TemplateResponse(request, "portal/roi_line.html", context)
@@ -131,5 +133,5 @@ def _source(row: Line) -> dict[str, str]:
 def _evidence(each: Evidence) -> dict[str, Any]:
     return {
         "session_id": each.session_id, "started_at": each.started_at,
-        "url": reverse("conversation", args=[each.conversation_id]) if each.exists else None,
+        "url": reverse("conversation", args=[each.conversation_id]),
     }  # fmt: skip

@@ -26,4 +26,7 @@ function drawAll(root) {
 document.fonts.ready.then(() => drawAll());
 document.addEventListener("fw:theme", () => drawAll());
 document.addEventListener("htmx:afterSettle", (event) => drawAll(event.target));
-window.addEventListener("beforeprint", () => drawn.forEach((chart) => chart.resize()));
+// What is printed is laid out after this event: the width of an A4 sheet within its margins and a panel's, as print.css has it.
+const SHEET = { width: 640, height: 230 };
+window.addEventListener("beforeprint", () => drawn.forEach((chart) => chart.resize(SHEET.width, Math.min(SHEET.height, chart.height))));
+window.addEventListener("afterprint", () => drawn.forEach((chart) => chart.resize()));
