@@ -13,6 +13,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import resolve, reverse
 
+from apps.evaluations.selectors import find_conversation
+from apps.evaluations.services import pinning
 from apps.ingestion.models import Batch, Conversation
 from apps.insights.models import Insight
 from apps.platform.tenancy import tenant
@@ -30,8 +32,8 @@ PICTURES = Path(os.environ.get("FLYWHEEL_SCREENSHOTS", Path(__file__).parents[2]
 AXE = Axe()
 # Answered with a file, a part of a page, or somewhere else to go.
 NOT_PAGES = {
-    "conversations_csv", "rejected_lines", "rejected_json", "roi_report_file", "home_turns", "listening",
-    "batch_status", "run_progress", "experiment_money", "landing",
+    "conversations_csv", "insights_csv", "rejected_lines", "rejected_json", "roi_report_file", "home_turns",
+    "listening", "batch_status", "run_progress", "experiment_money", "landing",
 }  # fmt: skip
 SIGNED_OUT = {
     "sign-in": "/accounts/login/",
@@ -135,7 +137,13 @@ def pages_of(world: World) -> dict[str, str]:
             source_id=world.experiment_id, metric="escalation_rate", period="2026-11", name="brief",
             state="no_winner", decided_at=NOW, written_at=NOW, scope="arm",
         )  # fmt: skip
+        found = find_conversation("attack-0", None)
+        assert found is not None
+        pinned = pinning.pin(
+            found=found, organization=world.organization, reason="shown to newcomers", at=NOW, actor="an analyst"
+        )
     return PAGES | {
+        "pinned-conversation": f"/pinned/{pinned.id}/",
         "conversation": f"/conversations/{one.id}/",
         "batch": f"/uploads/{batch.public_id}/",
         "run": f"/runs/{world.run_id}/",
