@@ -93,7 +93,7 @@ def test_harm_rolls_back_at_once_without_anybodys_approval(world: World) -> None
 
     row = world.tick(experiment)
 
-    assert (row.state, "harms escalation_rate" in row.reason) == ("rolled_back", True)
+    assert (row.state, "harms escalation rate: worse by at least" in row.reason) == ("rolled_back", True)
     assert {world.get(f"prompts/support?unit=user-{n}")["version"] for n in range(8)} == {1}
     with tenant(world.organization.id):
         assert serving_prompts()["support"].labels == {"production": 1}
