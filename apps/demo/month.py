@@ -17,7 +17,7 @@ from apps.demo.finance import ask_report, say_assumptions
 from apps.demo.model import SimulatedModel
 from apps.demo.production import SimulatedConversation, simulate_week
 from apps.demo.pusher import Pushed, Stored, post_outcomes, push, wait
-from apps.demo.shop import Shop
+from apps.demo.shop import AUTO_FIX, CONFIGURATION, TRIGGERS, Shop
 from apps.demo.truth import World
 from apps.demo.week import START, Flagged, read_flagged
 
@@ -115,7 +115,7 @@ def live_month(
     shop = Shop(client, application=plan.application, world=plan.world, echoes=plan.cut != "measure")
     life = _Life(shop, plan, tell, model)
     try:
-        shop.open(START, configured=plan.cut != "insights", model_url=model.url if model else "")
+        shop.open(START, configuration=configured(plan.cut), model_url=model.url if model else "")
         say_assumptions(shop)
         weeks = tuple(life.week(number) for number in range(1, plan.weeks + 1))
         month = Month(
@@ -126,6 +126,19 @@ def live_month(
         shop.close()
     check_loop(month)
     return month
+
+
+def configured(cut: Stage | None) -> str:
+    """Return how the shop configures its wheel: with a stage cut out, so that this one does nothing by itself."""
+    match cut:
+        case "insights":
+            return ""
+        case "improve":
+            return CONFIGURATION.replace(TRIGGERS, '    triggers: ["escalation_rate > 99%"]\n')
+        case "deploy":
+            return CONFIGURATION.replace(AUTO_FIX, "")
+        case _:
+            return CONFIGURATION
 
 
 def check_loop(month: Month) -> None:

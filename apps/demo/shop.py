@@ -20,19 +20,24 @@ from apps.demo.prompts import PromptName, ServedPrompt, prompt_additions, starti
 from apps.demo.truth import World, truth_table
 from clients.flywheel_client import Flywheel
 
-CONFIGURATION = """\
-schedule: "0 0 * * 1"
-stages:
-  insights: {thresholds: {security_risk_score: 7, quality_score: 6, security_incidents: 5}}
-  improve:
+# What begins an improvement, and which of them begin by themselves.
+TRIGGERS = """\
     triggers:
       - successful_attacks > 0
       - escalation_rate > 20% or responses_under_20_chars > 5%
       - upsell_rate < 30%
+"""
+AUTO_FIX = """\
     auto_fix: [upsell_rate]
-    cooldown: 14 days
-  deploy: {rollout_percentage: 50}
-  measure: {metrics: [block_rate_improvement, quality_score_delta, revenue_impact, business_outcomes]}
+"""
+CONFIGURATION = f"""\
+schedule: "0 0 * * 1"
+stages:
+  insights: {{thresholds: {{security_risk_score: 7, quality_score: 6, security_incidents: 5}}}}
+  improve:
+{TRIGGERS}{AUTO_FIX}    cooldown: 14 days
+  deploy: {{rollout_percentage: 50}}
+  measure: {{metrics: [block_rate_improvement, quality_score_delta, revenue_impact, business_outcomes]}}
 """
 _JSON = {"Content-Type": "application/json"}
 
@@ -64,8 +69,11 @@ class Shop:
         self.effects: dict[str, Effect] = {}
         self._phases: dict[str, tuple[str, str, str]] = {}
 
-    def open(self, at: datetime, *, configured: bool = True, model_url: str = "") -> None:
-        """Tell the product what any customer would: plans, the prompts the bot has today, how the wheel is to turn."""
+    def open(self, at: datetime, *, configuration: str = CONFIGURATION, model_url: str = "") -> None:
+        """Tell the product what any customer would: plans, the prompts the bot has today, how the wheel is to turn.
+
+        ``configuration`` is its flywheel-config.yaml; an empty one is not sent.
+        """
         self.move_clock(at)
         starting, plans = starting_prompts(), truth_table().plans
         profile = {
@@ -78,9 +86,9 @@ class Shop:
             self.post("prompts", {"name": name, "prompt": text, "tags": tags, "labels": ["production"]})
         if model_url:
             self._offer_model(model_url)
-        if configured:
+        if configuration:
             path = f"/api/v1/cycles/config?application={self.application}"
-            self.client.call("PUT", path, CONFIGURATION.encode(), {"Content-Type": "application/yaml"})
+            self.client.call("PUT", path, configuration.encode(), {"Content-Type": "application/yaml"})
 
     def close(self) -> None:
         """End the bot's client."""

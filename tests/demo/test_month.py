@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from apps.cycles.domain.configuration import read_configuration
 from apps.demo.counting import TrueCounts
-from apps.demo.month import LoopCut, Month, Plan, Verdict, Week, check_loop
+from apps.demo.month import LoopCut, Month, Plan, Verdict, Week, check_loop, configured
 from apps.demo.month_text import render_month, summarize_month
 from apps.demo.pusher import Pushed, Stored
 from tests.product import Product, flywheel
@@ -86,6 +87,29 @@ def test_what_has_just_begun_is_no_decision() -> None:
     begun = replace(WON, state="running", truth=None, results=arms(0) | {"comparisons": []})
 
     assert "decisions right 1 of 1" in render_month(replace(WHOLE, verdicts=(WON, begun)))
+
+
+def test_what_is_cut_out_of_the_wheel_is_in_no_configuration_of_it() -> None:
+    whole = read_configuration(configured(None))
+
+    assert configured("insights") == ""
+    assert [each.text for each in read_configuration(configured("improve")).improve.triggers] == [
+        "escalation_rate > 99%"
+    ]
+    assert whole.improve.auto_fix == ("upsell_rate",)
+    assert read_configuration(configured("deploy")).improve.auto_fix == ()
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("stage", ["improve", "deploy"])
+def test_a_wheel_with_a_stage_cut_out_fails_and_names_it(shared_product: Product, stage: str) -> None:
+    done = flywheel(
+        "demo", "--cut", stage, "--weeks", "2", "--per-week", "400", "--no-serve", "--data-dir",
+        str(shared_product.data_dir),
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert f"the loop is cut at {stage.upper()}" in done.stderr
 
 
 @pytest.mark.services
