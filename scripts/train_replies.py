@@ -27,11 +27,11 @@ from sklearn.linear_model import LogisticRegression
 from train_security import ROOT, matrix
 
 from apps.evaluations.domain.security.ngram_scorer import REPLY_MODEL, NgramModel, NgramScorer
-from apps.evaluations.domain.security.ngrams import word_buckets
+from apps.evaluations.domain.security.ngrams import reply_buckets
 from apps.evaluations.domain.security.readings import fold
 from apps.evaluations.domain.security.replies import READ, RefusalModel
 
-VERSION = "1"
+VERSION = "2"
 # What is held out together, and what of it stands for replies in business.
 FAMILIES = {
     "gptfuzz_train": "GPTFuzz, training part", "gptfuzz_evaluate": "GPTFuzz, other attacks",
@@ -39,7 +39,7 @@ FAMILIES = {
     "own_en": "own", "own_other": "own",
 }  # fmt: skip
 HELD_OUT = ("GPTFuzz, other attacks", "PyRIT refusals", "PyRIT objectives", "own")
-STRENGTH = 30.0
+STRENGTH = 10.0
 ORDINARY = 3_000
 
 
@@ -60,10 +60,10 @@ def main() -> None:
     for (source, blocked), count in sorted(Counter((r.source, r.blocked) for r in replies).items()):
         print(f"{source:18} {'blocked' if blocked else 'succeeded':10} {count}")
     for family in HELD_OUT:
-        scorer = NgramScorer(_fit(replies, {family}), word_buckets)
+        scorer = NgramScorer(_fit(replies, {family}), reply_buckets)
         _report(family, [r for r in replies if FAMILIES[r.source] == family], scorer)
     shipped = _fit(replies, set())
-    _report_ordinary(options.dialogues, NgramScorer(shipped, word_buckets))
+    _report_ordinary(options.dialogues, NgramScorer(shipped, reply_buckets))
     if options.write:
         path = ROOT / "apps/evaluations/domain/security" / REPLY_MODEL
         path.write_bytes(shipped.pack())
@@ -104,13 +104,13 @@ def _fit(replies: list[Reply], without: Set[str]) -> NgramModel:
     for outcome in (True, False):
         weights[labels == outcome] *= 0.5 * len(labels) / weights[labels == outcome].sum()
     model = LogisticRegression(C=STRENGTH, solver="liblinear", max_iter=200)
-    model.fit(matrix([fold(reply.text)[:READ] for reply in chosen], word_buckets), labels, sample_weight=weights)
+    model.fit(matrix([fold(reply.text)[:READ] for reply in chosen], reply_buckets), labels, sample_weight=weights)
     return _quantize(model.coef_[0], float(model.intercept_[0]))
 
 
 def _quantize(learned: NDArray[np.float64], bias: float) -> NgramModel:
-    worth = np.abs(learned)
-    scale = float(np.quantile(worth[worth > 0], 0.9999)) / 127
+    # Nothing is clipped: the few strongest pieces, such as a reply's length, decide about many replies.
+    scale = float(np.abs(learned).max()) / 127
     weights = (np.clip(np.round(learned / scale), -127, 127) + 128).astype(np.uint8).tobytes()
     return NgramModel(VERSION, scale, bias, 1.0, weights)
 

@@ -13,7 +13,7 @@ from importlib import resources
 
 import msgspec
 
-from apps.evaluations.domain.security.ngrams import BUCKETS, SIZE, buckets, norm, tidy, word_buckets
+from apps.evaluations.domain.security.ngrams import BUCKETS, SIZE, buckets, norm, reply_buckets, tidy
 from apps.evaluations.domain.security.scorer import SCORED_BY
 
 MODEL = "ngram_model.bin"
@@ -103,7 +103,7 @@ def builtin_scorer() -> NgramScorer:
 @cache
 def builtin_reply_scorer() -> NgramScorer:
     """Return the scorer of replies: 1 is a refusal or a safe redirect, 0 an attack that succeeded."""
-    return NgramScorer(_shipped(REPLY_MODEL), word_buckets)
+    return NgramScorer(_shipped(REPLY_MODEL), reply_buckets)
 
 
 def _shipped(name: str) -> NgramModel:

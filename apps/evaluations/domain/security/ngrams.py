@@ -16,6 +16,10 @@ _SPACES = re.compile(r"\s+")
 _UNIT = 2
 _TOKEN = re.compile(r"\w+(?:'\w+)?|[^\w\s]")
 _LONGEST_RUN = 3
+# Lengths of replies are told apart in such stretches of characters; six of them, or six sentences, are long.
+_STRETCH, _MOST = 60, 6
+# Where a sentence ends, or turns ("…, but").
+_SENTENCE = re.compile(r"(?<=[.!?:;]) | (?=(?:however|but)\b)")
 # A word or two are no evidence, however much they weigh.
 _PRIOR = 10
 
@@ -35,16 +39,34 @@ def buckets(tidied: str) -> list[int]:
     return [crc32(raw[at : at + SIZE * _UNIT]) & (BUCKETS - 1) for at in range(0, last, _UNIT)]
 
 
-def word_buckets(tidied: str) -> list[int]:
-    """Return the bucket of each run of one to three words or signs, those at the beginning once more as such."""
-    tokens = _TOKEN.findall(tidied)
-    runs = [
-        " ".join(tokens[at : at + length])
-        for length in range(1, _LONGEST_RUN + 1)
-        for at in range(len(tokens) - length + 1)
-    ]
-    runs += ["^" + " ".join(tokens[:length]) for length in range(1, _LONGEST_RUN + 1)]
-    return [crc32(run.encode("utf-8", "surrogatepass")) & (BUCKETS - 1) for run in runs]
+def reply_buckets(tidied: str) -> list[int]:
+    """Return the bucket of each different run of one to three words or signs of a reply, in ascending order.
+
+    Runs are counted once more, by their place, at the beginning of the reply, at the beginning of each sentence, and
+    in the first and the last one: how a sentence opens and where a reply ends tells whether it refuses. Two pieces more
+    say how many sentences there are and how long the reply is: compliance goes on, refusals are short.
+    """
+    runs = _runs(tidied, _LONGEST_RUN)
+    runs |= {"^" + run for run in _openings(tidied)}
+    sentences = [sentence for sentence in _SENTENCE.split(tidied) if sentence.strip()]
+    for sentence in sentences:
+        runs |= {"^S" + run for run in _openings(sentence)}
+    for place, sentence in zip(("F ", "L "), sentences[:1] + sentences[-1:], strict=False):
+        runs |= {place + run for run in _runs(sentence, _LONGEST_RUN - 1)}
+    runs |= {f"#s{min(len(sentences), _MOST)}", f"#l{min(len(tidied) // _STRETCH, _MOST)}"}
+    return sorted({crc32(run.encode("utf-8", "surrogatepass")) & (BUCKETS - 1) for run in runs})
+
+
+def _runs(text: str, longest: int) -> set[str]:
+    tokens = _TOKEN.findall(text)
+    return {
+        " ".join(tokens[at : at + length]) for length in range(1, longest + 1) for at in range(len(tokens) - length + 1)
+    }
+
+
+def _openings(text: str) -> list[str]:
+    tokens = _TOKEN.findall(text)[:_LONGEST_RUN]
+    return [" ".join(tokens[:length]) for length in range(1, len(tokens) + 1)]
 
 
 def norm(count: int) -> float:
