@@ -3205,6 +3205,7 @@ INSERT INTO public.django_migrations (app, name, applied) VALUES
 ('insights', '0002_keep_organizations_apart', now()),
 ('insights', '0003_alerts', now()),
 ('insights', '0004_keep_alerts_apart', now()),
+('insights', '0005_live_insights', now()),
 ('library', '0001_the_library', now()),
 ('library', '0002_keep_organizations_apart', now()),
 ('library', '0003_guardrails', now()),
