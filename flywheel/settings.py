@@ -244,6 +244,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = "Flywheel"
+MFA_ADAPTER = "apps.organizations.second_factors.SealedSecondFactors"
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/welcome/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
+from allauth.mfa.utils import decrypt
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
@@ -110,3 +114,16 @@ def test_an_invitation_that_was_opened_confirms_its_address_so_that_a_factor_can
     services.accept_invitation(invitation=invited.row, user=user, at=clock.wall())
 
     assert EmailAddress.objects.get(user=user).verified
+
+
+def test_a_seed_is_encrypted_where_it_is_stored_and_one_stored_before_still_works() -> None:
+    user = make_person("sealed@shop.test")
+    secret = totp.generate_totp_secret()
+
+    row = totp.TOTP.activate(user, secret).instance
+    earlier = Authenticator(user=user, type=Authenticator.Type.TOTP, data={"secret": secret})
+
+    assert secret not in json.dumps(Authenticator.objects.get(pk=row.pk).data)
+    code = totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time())))
+    assert totp.TOTP(Authenticator.objects.get(pk=row.pk)).validate_code(code)
+    assert decrypt(earlier.data["secret"]) == secret
