@@ -14,9 +14,8 @@ from apps.cycles import selectors
 from apps.cycles.domain.onboarding import tick
 from apps.ingestion import selectors as captured
 from apps.organizations import selectors as organizations
-from apps.organizations.models import ApiKey
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
-from apps.organizations.web.people import curl
+from apps.organizations.web.people import first_log
 
 
 @require_safe
@@ -35,19 +34,14 @@ def listening(request: HttpRequest, access: Access) -> HttpResponse:
 
 def first_run(request: HttpRequest, access: Access) -> HttpResponse:
     """Return the page that leads from nothing to the first analysis, and on through four weeks."""
-    keys = [
-        key
-        for key in organizations.keys_of(organization_id=access.organization.id)
-        if key.revoked_at is None and ApiKey.Scope.INGEST in key.scopes
-    ]
-    shown = f"fw_live_{keys[0].prefix}_…" if keys else "fw_live_…"
+    code, key = first_log(access)
     people = organizations.members_of(organization_id=access.organization.id)
     facts = selectors.onboarding_facts(access.organization.id)
-    weeks = tick(facts | {"key": bool(keys), "teammate": len(people) > 1})
+    weeks = tick(facts | {"key": key is not None, "teammate": len(people) > 1})
     states = [state for _, items in weeks for _, state in items]
     context = {
-        "code": curl(shown, access),
-        "key": {"prefix": shown, "scopes": ", ".join(keys[0].scopes)} if keys else None,
+        "code": code,
+        "key": {"prefix": f"fw_live_{key.prefix}_…", "scopes": ", ".join(key.scopes)} if key else None,
         **_listening(access),
         "checklist": [
             {

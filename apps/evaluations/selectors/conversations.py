@@ -92,6 +92,12 @@ def get_conversation(conversation_id: int) -> AnalyzedConversation | None:
     return AnalyzedConversation(row, read_messages([row])[row.id], results_of([row.id])[row.id])
 
 
+def newest_start(application_id: int | None) -> datetime | None:
+    """Return when the newest analyzed conversation began; None where none is analyzed."""
+    rows = ConversationFact.objects.filter(Filters(application_id=application_id).condition())
+    return rows.order_by("-started_at", "-conversation_id").values_list("started_at", flat=True).first()
+
+
 def riskiest(filters: Filters, *, limit: int) -> list[ConversationFact]:
     """Return the facts with the highest risk above 0."""
     rows = ConversationFact.objects.filter(filters.condition(), FOUND, risk_score__gt=0)

@@ -16,6 +16,7 @@ from apps.evaluations.domain.security.behaviour import Attempt, observe
 from apps.evaluations.selectors import Filters
 from apps.evaluations.web import charts, figures
 from apps.evaluations.web.leaks import describe_leaks
+from apps.evaluations.web.nothing import nothing
 from apps.evaluations.web.periods import Period, describe, filters_of, read_period
 from apps.evaluations.web.words import money, say, worst_incident
 from apps.organizations.web.access import Access, page_url, portal_page
@@ -176,17 +177,10 @@ def _page(
         found, groups = selectors.read_sliced_metrics(filters, by=by, currency=currency, sections=(name,))
     else:
         found = selectors.read_metrics(filters, currency=currency, sections=(name,))
-    empty = None
-    if not found["conversations"]:
-        empty = {
-            "title": "Nothing in this period",
-            "text": "No analyzed conversation began in it.",
-            "action": {"label": "Look at all time", "url": page_url(name, access, days="all")},
-        }
     context = {
         "period": describe(period, name, access),
         "rows_url": page_url("conversations", access, **period.link),
-        "empty": empty,
+        "empty": None if found["conversations"] else nothing(name, period, access),
         "figures": strip(found, access, period.link),
     }
     return period, found, groups, context

@@ -24,6 +24,11 @@ class Period:
     label: str
 
     @property
+    def words(self) -> str:
+        """The period as part of a sentence."""
+        return "all time" if self.since is None else f"the last {_CHOICES[self.key]}"
+
+    @property
     def link(self) -> dict[str, str]:
         """What a link to the rows of this period carries."""
         return {"since": self.since.date().isoformat()} if self.since else {}
@@ -34,6 +39,17 @@ def read_period(request: HttpRequest, access: Access) -> Period:
     key = request.GET.get("days", _DEFAULT)
     if key not in _CHOICES:
         key = _DEFAULT
+    return _period(key, access)
+
+
+def holding(moment: datetime, access: Access, *, wider_than: Period) -> Period:
+    """Return the shortest period, wider than another, that holds the moment: all time where none does."""
+    periods = [_period(key, access) for key in _CHOICES]
+    wider = periods[[each.key for each in periods].index(wider_than.key) + 1 :]
+    return next((each for each in wider if each.since is None or each.since <= moment), periods[-1])
+
+
+def _period(key: str, access: Access) -> Period:
     if key == "all":
         return Period(key, None, "All time")
     today = access.now.astimezone(UTC).date()

@@ -247,6 +247,19 @@ def _state(key: ApiKey, at: Any) -> str:
     return "expired" if key.expires_at is not None and key.expires_at <= at else "active"
 
 
+def first_log(access: Access) -> tuple[str, ApiKey | None]:
+    """Return the command that pushes a first conversation, and the organization's key whose prefix it holds, if any."""
+    at = clock.wall()
+    keys = [
+        key
+        for key in selectors.keys_of(organization_id=access.organization.id)
+        if _state(key, at) == "active" and ApiKey.Scope.INGEST in key.scopes
+        and (access.application is None or key.application_id in (None, access.application_id))
+    ]  # fmt: skip
+    key = keys[0] if keys else None
+    return curl(f"fw_live_{key.prefix}_…" if key else "fw_live_…", access), key
+
+
 def curl(key: str, access: Access) -> str:
     """Return the command that pushes a first conversation, of this moment, with this key."""
     application = access.application or next(iter(selectors.list_applications()), None)

@@ -1,0 +1,112 @@
+"""What the dashboards say beyond their metrics: how to begin where nothing is, and where the data is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.organizations.models import Organization
+from tests.factories import capture, make_application, make_key, make_organization, push
+from tests.portal.world import make_member, session_of
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)
+PAGES = ("/security/", "/quality/", "/business/", "/performance/")
+
+
+@pytest.fixture
+def organization() -> Organization:
+    organization = make_organization(sandbox=True, clock_at=NOW)
+    make_application(organization)
+    make_application(organization, "sales")
+    return organization
+
+
+def reader(organization: Organization, role: str = "owner") -> Client:
+    client = Client()
+    client.cookies["sessionid"] = session_of(make_member(organization, role))
+    return client
+
+
+def records(session_id: str, at: datetime, message: str = "Where is my order?") -> list[dict[str, Any]]:
+    turns = (("user", message), ("assistant", "I can't share that."))
+    return [
+        {"session_id": session_id, "role": role, "message": text, "timestamp": at.isoformat()} for role, text in turns
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_before_the_first_log_a_page_says_how_to_send_it_to_the_readers_own_application(
+    organization: Organization, page: str
+) -> None:
+    key = make_key(organization, "ingest")
+
+    answer = reader(organization).get(f"{page}?application=sales")
+
+    empty = answer.context_data["empty"]
+    assert empty["title"] == "No conversation from Sales yet"
+    assert "/api/v1/logs?application=sales'" in empty["code"]
+    assert f"Bearer {key[:16]}_…" in empty["code"]
+    assert key not in answer.text
+    assert empty["action"] == {"label": "All ways to begin", "url": "/start/?application=sales"}
+    assert "data-fw-copy" in answer.text
+
+
+def test_a_key_of_another_application_or_without_the_right_is_not_offered(organization: Organization) -> None:
+    make_key(organization, "ingest", application=make_application(organization))
+    make_key(organization, "read")
+
+    empty = reader(organization).get("/security/?application=sales").context_data["empty"]
+
+    assert "Bearer fw_live_…" in empty["code"]
+    assert empty["action"] == {"label": "Create a key", "url": "/keys/?application=sales"}
+
+
+@pytest.mark.parametrize("role", ["viewer", "aggregates"])
+def test_who_may_not_create_keys_is_sent_to_no_page_that_refuses(organization: Organization, role: str) -> None:
+    client = reader(organization, role)
+
+    empty = client.get("/quality/").context_data["empty"]
+
+    assert "An owner or an administrator creates the key" in empty["text"]
+    answer = client.get(empty["action"]["url"])
+    assert answer.status_code == 200
+    assert 'href="None"' not in answer.text
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    ("days_ago", "asked", "led_to"), [(20, "7", "30"), (60, "7", "90"), (60, "30", "90"), (200, "7", "all")]
+)
+def test_nothing_in_this_period_leads_to_the_shortest_one_that_has_something(
+    organization: Organization, page: str, days_ago: int, asked: str, led_to: str
+) -> None:
+    capture(organization, records("s_1", NOW - timedelta(days=days_ago)))
+    client = reader(organization)
+
+    empty = client.get(f"{page}?days={asked}").context_data["empty"]
+
+    assert empty["title"] == "Nothing in this period"
+    assert empty["action"]["url"] == f"{page}?days={led_to}"
+    assert "code" not in empty
+    assert client.get(empty["action"]["url"]).context_data["empty"] is None
+
+
+def test_what_another_application_sent_is_not_this_ones_data(organization: Organization) -> None:
+    capture(organization, records("s_1", NOW - timedelta(days=200)))
+
+    empty = reader(organization).get("/security/?application=sales").context_data["empty"]
+
+    assert empty["title"] == "No conversation from Sales yet"
+
+
+def test_logs_that_wait_are_not_asked_for_again(organization: Organization) -> None:
+    push(organization, records("s_1", NOW))
+
+    empty = reader(organization).get("/security/").context_data["empty"]
+
+    assert empty["title"] == "Logs have arrived and are being analyzed"
+    assert empty["action"]["url"] == "/uploads/"
