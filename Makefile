@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo test setup setup-dev up check browser pictures bench structure requirements clean
 .DEFAULT_GOAL := demo
 
-demo: setup            ## everything from nothing: a simulated week of production, analyzed, then the portal
+demo: setup            ## everything from nothing: four simulated weeks of production, the wheel turning, then the portal
 	@seconds=$$(cat .venv/.seconds 2>/dev/null); rm -f .venv/.seconds; \
 	  FLYWHEEL_SETUP_SECONDS=$$seconds $(BIN)/flywheel demo $(if $(filter 0,$(SERVE)),--no-serve)
 
