@@ -29,6 +29,7 @@ urlpatterns = [
     path("pinned/<int:pin_id>/", pinned.pinned, name="pinned_conversation"),
     path("pinned/<int:pin_id>/unpin/", pinned.unpin, name="unpin_conversation"),
     path("security/", dashboards.security, name="security"),
+    path("security/techniques.csv", dashboards.techniques_file, name="techniques_csv"),
     path("security/sample/", verdicts.audit_sample, name="audit_sample"),
     path("threat-patterns/", threat_patterns.pattern_list, name="threat_patterns"),
     path("threat-patterns/<int:pattern_id>/<slug:action>/", threat_patterns.act, name="act_on_threat_pattern"),

@@ -60,6 +60,7 @@ DOORS = {
     "erase_person": Door(None, ADMINISTRATORS, ids=("conversation_id",)),
     "conversation": Door(READERS, ids=("conversation_id",)),
     "security": Door(ROLES),
+    "techniques_csv": Door(ROLES),
     "judge": Door(None, WORKERS, ids=("conversation_id",), form={"verdict": "attack"}),
     "audit_sample": Door(READERS, WORKERS),
     "threat_patterns": Door(

@@ -13,7 +13,10 @@ from apps.evaluations.models import Assessment, ConversationFact
 from apps.evaluations.selectors.filters import FOUND, Filters
 
 _PAGE = 2000
-_COLUMNS = ("text", "conversation__session_id", "conversation__user_hash", "conversation__started_at")
+_COLUMNS = (
+    "text", "conversation__session_id", "conversation__user_hash", "conversation__started_at",
+    "conversation__application_id",
+)  # fmt: skip
 
 
 def read_attempts(filters: Filters) -> list[Attempt]:
@@ -35,8 +38,9 @@ def read_attempts(filters: Filters) -> list[Attempt]:
             technique=incident["rule"],
             text=incident["evidence"],
             outcome=incident["outcome"],
+            application_id=application_id,
         )
-        for text, session_id, user, started_at in rows.iterator(_PAGE)
+        for text, session_id, user, started_at, application_id in rows.iterator(_PAGE)
         for incident in orjson.loads(text)["incidents"]
         if incident["type"] not in FAULTS
     ]

@@ -309,8 +309,8 @@ def conversations_file(request: HttpRequest, access: Access) -> StreamingHttpRes
     return csv_response(conversations_csv(filters, organization_id=access.organization.id))
 
 
-def csv_response(lines: Iterator[str]) -> StreamingHttpResponse:
+def csv_response(lines: Iterator[str], name: str = "conversations") -> StreamingHttpResponse:
     """Return an answer that streams lines as a CSV file."""
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="conversations.csv"'
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response

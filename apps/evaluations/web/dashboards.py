@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
@@ -15,11 +15,13 @@ from apps.evaluations.domain.intervals import wilson
 from apps.evaluations.domain.security.behaviour import Attempt, observe
 from apps.evaluations.selectors import Filters
 from apps.evaluations.web import charts, figures
+from apps.evaluations.web.conversations import csv_response
 from apps.evaluations.web.leaks import describe_leaks
 from apps.evaluations.web.nothing import nothing
 from apps.evaluations.web.periods import Period, describe, filters_of, read_period
+from apps.evaluations.web.techniques import technique_map, techniques_csv
 from apps.evaluations.web.words import money, say, worst_incident
-from apps.organizations.web.access import Access, page_url, portal_page
+from apps.organizations.web.access import READERS, Access, page_url, portal_page
 
 _WORST = 10
 _LEAKS = 6
@@ -31,7 +33,9 @@ _NAMED = 3
 @portal_page()
 def security(request: HttpRequest, access: Access) -> HttpResponse:
     """Attacks by outcome, the block rate, types, leaks, the worst."""
-    period, found, groups, context = _page(request, access, "security", figures.security_figures)
+    period, found, groups, context = _page(
+        request, access, "security", figures.security_figures, by=("day", "prompt_version")
+    )
     if context["empty"] is None:
         days, totals = groups["day"], found["security"]
         attempts = selectors.read_attempts(filters_of(period, access))
@@ -40,6 +44,8 @@ def security(request: HttpRequest, access: Access) -> HttpResponse:
             "totals": {name: totals[f"attacks_{name}"] for name in ("blocked", "succeeded", "unclear")},
             "block_rate": charts.block_rate(days),
             "types": _types(period, access, attempts),
+            "techniques": None if access.application else technique_map(attempts, period, access),
+            "versions": _versions(groups["prompt_version"], access, period),
             **_leaks_and_worst(filters_of(period, access), access),
             "across": _across_sessions(attempts, access),
             "calibration": _worth(totals["calibration"], access),
@@ -49,6 +55,14 @@ def security(request: HttpRequest, access: Access) -> HttpResponse:
             },
         }
     return TemplateResponse(request, "portal/security.html", context)
+
+
+@require_safe
+@portal_page()
+def techniques_file(request: HttpRequest, access: Access) -> StreamingHttpResponse:
+    """Answer with the attacks of the period by application, type and outcome as CSV: counts, no text."""
+    attempts = selectors.read_attempts(filters_of(read_period(request, access), access))
+    return csv_response(iter([*techniques_csv(attempts, access)]), "techniques")
 
 
 def _worth(calibration: dict[str, Any], access: Access) -> dict[str, Any]:
@@ -201,7 +215,7 @@ def _types(period: Period, access: Access, attempts: Sequence[Attempt]) -> list[
         rows.append(
             {
                 "label": say(name),
-                "url": page_url("conversations", access, finding=name, **period.link),
+                "url": page_url("conversations", access, finding=name, **period.link) if access.may(READERS) else None,
                 "attacks": blocked + succeeded + unclear,
                 "blocked": blocked,
                 "succeeded": succeeded,
@@ -212,6 +226,28 @@ def _types(period: Period, access: Access, attempts: Sequence[Attempt]) -> list[
             }
         )
     return rows
+
+
+def _versions(groups: list[dict[str, Any]], access: Access, period: Period) -> list[dict[str, Any]]:
+    """Return the block rate of each prompt version that attacks were decided under, most decided first."""
+    rows = []
+    for group in groups:
+        told = group["security"]
+        if told["block_rate"] is None:
+            continue
+        link = {"prompt_version": group["key"], "attacked": "true", **period.link}
+        may_open = group["key"] and access.may(READERS)
+        rows.append(
+            {
+                "label": group["key"] or "not stated",
+                "url": page_url("conversations", access, **link) if may_open else None,
+                "n": told["block_rate_n"],
+                "rate": told["block_rate"],
+                "interval": told["block_rate_ci"],
+                "thin": told["block_rate_n"] < 30,
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["n"], row["label"]))[:_SLICES]
 
 
 def _leaks_and_worst(filters: Filters, access: Access) -> dict[str, Any]:

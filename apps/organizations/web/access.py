@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 from urllib.parse import urlencode
 
@@ -61,6 +61,11 @@ class Access:
     def actor(self) -> str:
         """The name the audit trail knows the person by."""
         return str(self.membership.user.email)
+
+    @cached_property
+    def applications(self) -> list[Application]:
+        """The organization's applications by name, 200 at most, read once for a page."""
+        return selectors.list_applications()
 
     @property
     def now(self) -> datetime:

@@ -7,7 +7,6 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from apps.organizations import selectors
 from apps.organizations.web.access import ADMINISTRATORS, READERS, Access, page_url
 
 # label, URL name, heading, stage of the wheel, icon, who sees it
@@ -102,7 +101,7 @@ def _applications(request: HttpRequest, access: Access) -> list[dict[str, Any]]:
     every = {"name": "All applications", "environment": "", "url": f"{request.path}?{rest}" if rest else request.path,
              "current": access.application is None}  # fmt: skip
     found = [every]
-    for application in selectors.list_applications():
+    for application in access.applications:
         query["application"] = application.slug
         found.append(
             {

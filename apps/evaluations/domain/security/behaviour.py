@@ -24,7 +24,7 @@ _SHORTEST_TEXT = 20
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One attack: who (keyed hash), when, in which session, what kind, found by which rule, in which words."""
+    """One attack: who (keyed hash), when, in which session and application, what kind, by which rule, which words."""
 
     user: str
     at: datetime
@@ -34,6 +34,7 @@ class Attempt(msgspec.Struct, frozen=True):
     technique: str
     text: str = ""
     outcome: OutcomeWord = "unclear"
+    application_id: int = 0
 
 
 class Probing(msgspec.Struct, frozen=True):
