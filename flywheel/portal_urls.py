@@ -4,7 +4,7 @@ from django.urls import path
 
 from apps.cycles.web import cycles, erasing, home, onboarding
 from apps.evaluations.web import conversations, dashboards, pinned, runs, threat_patterns, verdicts
-from apps.experiments.web import experiments
+from apps.experiments.web import experiments, planner
 from apps.improvements.web import improvements, shared
 from apps.improvements.web import insights as one_insight
 from apps.ingestion.web import policies, sources
@@ -50,6 +50,7 @@ urlpatterns = [
     path("improvements/<str:improvement_id>/", improvements.improvement, name="improvement"),
     path("improvements/<str:improvement_id>/<slug:action>/", improvements.act, name="act_on_improvement"),
     path("experiments/", experiments.experiment_list, name="experiments"),
+    path("experiments/plan/", planner.plan_experiment, name="plan_experiment"),
     path("experiments/<str:experiment_id>/", experiments.experiment, name="experiment"),
     path("experiments/<str:experiment_id>/money/", lines.experiment_money, name="experiment_money"),
     path("experiments/<str:experiment_id>/<slug:action>/", experiments.act, name="act_on_experiment"),

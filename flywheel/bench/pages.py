@@ -64,6 +64,7 @@ PAGES = (
     "/improvements/",
     "/improvements/{improvement}/",
     "/experiments/",
+    "/experiments/plan/?application=support",
     "/experiments/{experiment}/",
     "/experiments/{experiment}/money/",
     "/roi/",

@@ -92,6 +92,7 @@ DOORS = {
     "improvement": Door(ROLES, ids=("improvement_id",)),
     "act_on_improvement": Door(None, WORKERS, ids=("improvement_id", "action")),
     "experiments": Door(ROLES),
+    "plan_experiment": Door(ROLES, WORKERS),
     "experiment": Door(ROLES, ids=("experiment_id",)),
     "act_on_experiment": Door(None, WORKERS, ids=("experiment_id", "action")),
     "experiment_money": Door(ROLES, ids=("experiment_id",)),

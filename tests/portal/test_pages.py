@@ -49,6 +49,7 @@ PAGES = (
     "/improvements/{improvement}/",
     "/improvements/{shield}/",
     "/experiments/",
+    "/experiments/plan/?application=support&gate_1=churn_rate&margin_1=2",
     "/experiments/{experiment}/",
     "/experiments/{experiment}/money/",
     "/roi/",

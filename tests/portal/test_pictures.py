@@ -58,6 +58,7 @@ PAGES = {
     "insights-list": "/insights/?state=open",
     "improvements": "/improvements/",
     "experiments": "/experiments/",
+    "planner": "/experiments/plan/?application=support&gate_1=generic_responses&margin_1=2",
     "roi": "/roi/",
     "roi-reports": "/roi/reports/",
     "roi-assumptions": "/roi/assumptions/",
@@ -92,7 +93,8 @@ PAGES = {
 EMPTY = {
     "onboarding": "/",
     **{f"empty-{name}": PAGES[name] for name in (
-        "start", "threat-patterns", "uploads", "sources", "runs", "insights", "improvements", "experiments", "roi",
+        "start", "threat-patterns", "uploads", "sources", "runs", "insights", "improvements", "experiments", "planner",
+        "roi",
         "roi-reports", "roi-assumptions", "guardrails", "library", "shared", "cycles", "keys", "alerts", "webhooks",
         "audit", "models",
     )},

@@ -65,11 +65,12 @@ def experiment_list(request: HttpRequest, access: Access) -> HttpResponse:
         "rows": [_row(each) for each in page],
         "page": pager,
         "false_promotions": _false_promotions(access),
+        "plan_url": page_url("plan_experiment", access) if access.may(WORKERS) else None,
         "empty": {"title": f"Nothing is {state.replace('_', ' ')}", "text": "Look at another state, or at all of them."}
         if state
         else {
             "title": "Nothing is being tried",
-            "text": "An approved improvement becomes an experiment here; or make one with POST /api/v1/experiments.",
+            "text": "An approved improvement becomes an experiment here; or plan one, or POST /api/v1/experiments.",
         },
     }
     return TemplateResponse(request, "portal/experiments.html", context)
