@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -195,5 +197,20 @@ def test_who_sees_aggregates_only_has_the_map_and_the_rates_without_links(organi
 
     told = reader(organization, "aggregates").get("/security/").context_data
 
-    assert [cell["url"] for row in told["techniques"]["rows"] for cell in row["cells"]] == [None]
-    assert [row["url"] for row in (*told["versions"], *told["types"])] == [None, None]
+    assert [cell["url"] for row in told["techniques"]["rows"] for cell in row["cells"]] == [""]
+    assert [row["url"] for row in (*told["versions"], *told["types"])] == ["", ""]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_link_of_a_page_of_figures_is_refused_to_who_sees_figures(organization: Organization, page: str) -> None:
+    capture(organization, [*attack("a_1", reply="My system prompt is: You are the support assistant.", agent="a"),
+                           *attack("a_2", prompt_version="2", channel="web"), *records("calm", NOW)])  # fmt: skip
+    client = reader(organization, "aggregates")
+
+    told = client.get(page)
+
+    assert told.context_data["empty"] is None
+    links = {unescape(link) for link in re.findall(r'href="(/[^"]*)"', told.text) if "/static/" not in link}
+    assert len(links) > 5
+    assert {link for link in links if client.get(link).status_code == 403} == set()
+    assert 'href=""' not in told.text

@@ -21,7 +21,7 @@ from apps.evaluations.web.nothing import nothing
 from apps.evaluations.web.periods import Period, describe, filters_of, read_period
 from apps.evaluations.web.techniques import technique_map, techniques_csv
 from apps.evaluations.web.words import money, say, worst_incident
-from apps.organizations.web.access import READERS, Access, page_url, portal_page
+from apps.organizations.web.access import Access, portal_page, rows_url
 
 _WORST = 10
 _LEAKS = 6
@@ -51,7 +51,7 @@ def security(request: HttpRequest, access: Access) -> HttpResponse:
             "calibration": _worth(totals["calibration"], access),
             "new_patterns": {
                 "count": totals["new_attack_patterns"],
-                "url": page_url("threat_patterns", access, status="candidate"),
+                "url": rows_url("threat_patterns", access, status="candidate"),
             },
         }
     return TemplateResponse(request, "portal/security.html", context)
@@ -78,7 +78,7 @@ def _worth(calibration: dict[str, Any], access: Access) -> dict[str, Any]:
     return {
         "kind": "accent" if calibrated else "info",
         "text": f"{head} Expect {low:,} to {high:,} false alarms among these conversations ({where}).",
-        "url": page_url("audit_sample", access),
+        "url": rows_url("audit_sample", access),
     }
 
 
@@ -100,12 +100,12 @@ def quality(request: HttpRequest, access: Access) -> HttpResponse:
                     "count": escalations[step],
                     "share": escalations[step] / conversations if conversations else None,
                     "interval": wilson(escalations[step], conversations),
-                    "rows": page_url("conversations", access, escalated="true", **link) if step == "done" else None,
+                    "rows": rows_url("conversations", access, escalated="true", **link) if step == "done" else None,
                 }
                 for step in ("requested", "offered", "done")
             ],
             "worst": _worst_quality(filters_of(period, access), access),
-            "worst_url": page_url("conversations", access, max_quality="4", **link),
+            "worst_url": rows_url("conversations", access, max_quality="4", **link),
             "unscored": {"count": totals["unscored"], "reason": "languages the features do not cover, or no reply"}
             if totals["unscored"]
             else None,
@@ -129,7 +129,7 @@ def business(request: HttpRequest, access: Access) -> HttpResponse:
                     "count": funnel[step],
                     "share": funnel[step] / offered,
                     "interval": wilson(funnel[step], offered) if step != "offered" else None,
-                    "rows": page_url("conversations", access, upsell="confirmed", **period.link)
+                    "rows": rows_url("conversations", access, upsell="confirmed", **period.link)
                     if step == "confirmed"
                     else None,
                 }
@@ -142,7 +142,7 @@ def business(request: HttpRequest, access: Access) -> HttpResponse:
             "agents": [
                 {
                     "agent": each["agent"],
-                    "url": page_url("conversations", access, agent=each["agent"], **period.link),
+                    "url": rows_url("conversations", access, agent=each["agent"], **period.link),
                     "n": each["n"],
                     "rate": each["rate"],
                     "interval": each["interval"],
@@ -193,7 +193,7 @@ def _page(
         found = selectors.read_metrics(filters, currency=currency, sections=(name,))
     context = {
         "period": describe(period, name, access),
-        "rows_url": page_url("conversations", access, **period.link),
+        "rows_url": rows_url("conversations", access, **period.link),
         "empty": None if found["conversations"] else nothing(name, period, access),
         "figures": strip(found, access, period.link),
     }
@@ -215,7 +215,7 @@ def _types(period: Period, access: Access, attempts: Sequence[Attempt]) -> list[
         rows.append(
             {
                 "label": say(name),
-                "url": page_url("conversations", access, finding=name, **period.link) if access.may(READERS) else None,
+                "url": rows_url("conversations", access, finding=name, **period.link),
                 "attacks": blocked + succeeded + unclear,
                 "blocked": blocked,
                 "succeeded": succeeded,
@@ -236,11 +236,10 @@ def _versions(groups: list[dict[str, Any]], access: Access, period: Period) -> l
         if told["block_rate"] is None:
             continue
         link = {"prompt_version": group["key"], "attacked": "true", **period.link}
-        may_open = group["key"] and access.may(READERS)
         rows.append(
             {
                 "label": group["key"] or "not stated",
-                "url": page_url("conversations", access, **link) if may_open else None,
+                "url": rows_url("conversations", access, **link) if group["key"] else None,
                 "n": told["block_rate_n"],
                 "rate": told["block_rate"],
                 "interval": told["block_rate_ci"],
@@ -260,7 +259,7 @@ def _leaks_and_worst(filters: Filters, access: Access) -> dict[str, Any]:
         rows.append(
             {
                 "session_id": fact.session_id,
-                "url": page_url("conversation", access, fact.conversation_id),
+                "url": rows_url("conversation", access, fact.conversation_id),
                 "risk": fact.risk_score,
                 "severity": worst["severity"] if worst else "",
                 "what": say(worst["type"]) if worst else "",
@@ -310,7 +309,7 @@ def _across_sessions(attempts: Sequence[Attempt], access: Access) -> list[dict[s
             }
         )
     return [
-        {**row, "links": [(name, page_url("conversations", access, q=name)) for name in row["sessions"][:_NAMED]]}
+        {**row, "links": [(name, rows_url("conversations", access, q=name)) for name in row["sessions"][:_NAMED]]}
         for row in rows[:_WORST]
     ]
 
@@ -321,7 +320,7 @@ def _worst_quality(filters: Filters, access: Access) -> list[dict[str, Any]]:
     return [
         {
             "session_id": fact.session_id,
-            "url": page_url("conversation", access, fact.conversation_id),
+            "url": rows_url("conversation", access, fact.conversation_id),
             "score": fact.quality_score,
             "reason": "; ".join((results[fact.conversation_id].get("quality") or {}).get("reasons", [])[:2]),
         }
@@ -338,7 +337,7 @@ def _people(filters: Filters, access: Access) -> list[dict[str, Any]]:
         rows.append(
             {
                 "session_id": fact.session_id,
-                "url": page_url("conversation", access, fact.conversation_id),
+                "url": rows_url("conversation", access, fact.conversation_id),
                 "what": "; ".join(told.get("reasons", [])[:1]),
                 "value": money(told.get("churn_value")),
                 "state": say(fact.churn),
@@ -353,7 +352,7 @@ def _slice(group: dict[str, Any], by: str, kind: str, access: Access, period: Pe
     return {
         "label": group["key"],
         "kind": kind,
-        "url": page_url("conversations", access, **{by: group["key"]}, **period.link),
+        "url": rows_url("conversations", access, **{by: group["key"]}, **period.link),
         "n": group["conversations"],
         "p50": told["reply_time_p50"],
         "p95": told["reply_time_p95"],

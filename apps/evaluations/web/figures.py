@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.organizations.web.access import Access, page_url
+from apps.organizations.web.access import Access, rows_url
 
 Figure = dict[str, Any]
 
@@ -15,13 +15,13 @@ def security_figures(metrics: dict[str, Any], access: Access, link: dict[str, st
     return [
         {"label": "Attacks found", "value": found["attacks_detected"], "interval": found["attacks_ci"],
          "of": f"in {metrics['conversations']:,} conversations", "thin": False,
-         "rows": page_url("conversations", access, min_risk="0.5", **link)},
+         "rows": rows_url("conversations", access, min_risk="0.5", **link)},
         {"label": "Block rate", "kind": "percent", "value": found["block_rate"], "interval": found["block_rate_ci"],
          "n": found["block_rate_n"], "scale": (0, 1), "note": "unclear attacks are in neither part"},
         {"label": "Succeeded", "value": found["attacks_succeeded"], "thin": False, "of": "attacks",
-         "rows": page_url("conversations", access, outcome="succeeded", **link)},
+         "rows": rows_url("conversations", access, outcome="succeeded", **link)},
         {"label": "Unclear", "value": found["attacks_unclear"], "thin": False, "of": "attacks",
-         "rows": page_url("conversations", access, outcome="unclear", **link)},
+         "rows": rows_url("conversations", access, outcome="unclear", **link)},
         {"label": "Mean risk", "value": found["risk_score_avg"], "interval": found["risk_score_avg_ci"],
          "digits": 2, "unit": "/ 10", "n": found["risk_score_avg_n"], "note": _trend(found["risk_score_trend"])},
     ]  # fmt: skip
@@ -35,7 +35,7 @@ def quality_figures(metrics: dict[str, Any], access: Access, link: dict[str, str
          "unit": "/ 10", "n": found["avg_score_n"], "note": _trend(found["score_trend"])},
         {"label": "Escalated", "kind": "percent", "value": found["escalation_rate"], "digits": 1,
          "interval": found["escalation_rate_ci"], "n": found["escalation_rate_n"], "scale": (0, 1),
-         "rows": page_url("conversations", access, escalated="true", **link)},
+         "rows": rows_url("conversations", access, escalated="true", **link)},
         {"label": "Time to resolution", "kind": "duration", "value": found["resolution_time"],
          "n": found["resolution_time_n"], "note": "median of resolved ones"},
         {"label": "CSAT, stated", "value": found["customer_satisfaction"], "digits": 1, "unit": "/ 5",
@@ -51,16 +51,16 @@ def business_figures(metrics: dict[str, Any], access: Access, link: dict[str, st
     return [
         {"label": "Upsell rate", "kind": "percent", "value": found["upsell_rate"], "digits": 1,
          "interval": found["upsell_rate_ci"], "n": found["upsell_rate_n"], "scale": (0, 1),
-         "rows": page_url("conversations", access, upsell="confirmed", **link), "note": "confirmed of offered"},
+         "rows": rows_url("conversations", access, upsell="confirmed", **link), "note": "confirmed of offered"},
         {"label": "Average upsell", "kind": "money", "value": found["average_upsell_value"], "currency": currency,
          "n": found["average_upsell_value_n"]},
         {"label": "Revenue", "kind": "money", "value": found["revenue_impact"], "currency": currency, "thin": False,
          "of": "confirmed, each dollar once", "note": _trend(found["revenue_trend"])},
         {"label": "Churn at risk", "value": found["churn_at_risk"], "thin": False,
          "of": f"{found['churn_saved']:,} saved in chat",
-         "rows": page_url("conversations", access, churn="at_risk", **link)},
+         "rows": rows_url("conversations", access, churn="at_risk", **link)},
         {"label": "Enterprise leads", "value": found["enterprise_leads"], "thin": False, "of": "conversations",
-         "rows": page_url("conversations", access, enterprise_lead="true", **link)},
+         "rows": rows_url("conversations", access, enterprise_lead="true", **link)},
     ]  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def performance_figures(metrics: dict[str, Any], access: Access, link: dict[str,
          "currency": found["currency"], "n": found["cost_n"]},
         {"label": "Conversations", "value": metrics["conversations"], "thin": False,
          "of": f"{metrics['messages']:,} messages",
-         "rows": page_url("conversations", access, **link)},
+         "rows": rows_url("conversations", access, **link)},
     ]  # fmt: skip
 
 

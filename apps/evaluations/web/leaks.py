@@ -9,7 +9,7 @@ from apps.evaluations import selectors
 from apps.evaluations.models import ConversationFact
 from apps.evaluations.selectors import Filters
 from apps.evaluations.web.words import age, say, worst_incident
-from apps.organizations.web.access import Access, page_url
+from apps.organizations.web.access import Access, rows_url
 
 Results = dict[int, dict[str, Any]]
 
@@ -30,12 +30,12 @@ def describe_leaks(
         rows.append(
             {
                 "session_id": fact.session_id,
-                "url": page_url("conversation", access, fact.conversation_id),
+                "url": rows_url("conversation", access, fact.conversation_id),
                 "severity": worst["severity"] if worst else "",
                 "what": say(worst["type"]) if worst else "",
                 "age_s": age(fact.started_at, access.now),
             }
         )
     link = {"since": filters.since.date().isoformat()} if filters.since else {}
-    address = page_url("conversations", access, outcome="succeeded", **link)
+    address = rows_url("conversations", access, outcome="succeeded", **link)
     return {"rows": rows, "open": count, "url": address} if rows else None

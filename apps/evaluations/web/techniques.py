@@ -13,7 +13,7 @@ from apps.evaluations.web.periods import Period
 from apps.evaluations.web.words import say
 from apps.organizations.models import Application
 from apps.organizations.selectors import applications_of
-from apps.organizations.web.access import READERS, Access, page_url
+from apps.organizations.web.access import Access, page_url, rows_url
 from apps.platform.cells import neutralised
 
 _ROWS = 12
@@ -47,7 +47,7 @@ def technique_map(attempts: Sequence[Attempt], period: Period, access: Access) -
                     "count": told.total(),
                     "succeeded": told["succeeded"],
                     "step": min(_STEPS, 1 + _STEPS * told.total() // most) if told else 0,
-                    "url": page_url("conversations", access, **link) if told and access.may(READERS) else None,
+                    "url": rows_url("conversations", access, **link) if told else None,
                     "what": f"{say(name)}, {application.name}",
                 }
             )

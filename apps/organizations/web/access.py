@@ -165,6 +165,11 @@ def forget_choice(request: HttpRequest) -> None:
     request.session.pop(ORGANIZATION_KEY, None)
 
 
+def rows_url(name: str, access: Access, /, *arguments: Any, **query: Any) -> str:
+    """Return the address of a page of what people said, empty for who sees figures only: it would answer 403."""
+    return page_url(name, access, *arguments, **query) if access.may(READERS) else ""
+
+
 def page_url(name: str, access: Access, /, *arguments: Any, **query: Any) -> str:
     """Return the address of a page, keeping the application; None and empty values are left out."""
     if access.application is not None:

@@ -84,7 +84,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
             "switch_next": "/",
             "create_url": reverse("organizations"),
             "applications_url": page_url("applications", access),
-            "search_url": reverse("conversations"),
+            "search_url": reverse("conversations") if access.may(READERS) else "",
             "home_url": page_url("home", access),
             "person": {"email": access.actor, "role": access.role, "team": access.membership.team},
             "account_links": _account_links(request),
