@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from apps.evaluations import selectors
 from apps.evaluations.models import ConversationFact
 from apps.evaluations.selectors import Filters
 from apps.evaluations.web.words import age, say, worst_incident
@@ -14,16 +13,10 @@ from apps.organizations.web.access import Access, rows_url
 Results = dict[int, dict[str, Any]]
 
 
-def read_leaks(filters: Filters, access: Access, *, limit: int) -> dict[str, Any] | None:
-    """Return what portal/leaks_table.html shows, and how many there are; None where there is none."""
-    facts, count = selectors.leaks(filters, limit=limit)
-    return describe_leaks(facts, count, selectors.results_of([fact.conversation_id for fact in facts]), filters, access)
-
-
 def describe_leaks(
     facts: Sequence[ConversationFact], count: int, results: Results, filters: Filters, access: Access
 ) -> dict[str, Any] | None:
-    """Return the same from facts and results already read."""
+    """Return what portal/leaks_table.html shows of these facts, and how many there are; None where there is none."""
     rows = []
     for fact in facts:
         worst = worst_incident(results[fact.conversation_id].get("security"))
