@@ -224,7 +224,7 @@ def _adjusted(each: dict[str, Any], metric: str | None) -> dict[str, Any]:
         "variant": each["variant"],
         "without": _comparison(each, metric),
         "difference": written_change(adjusted["difference"], metric),
-        "interval": [written_change(bound, metric) for bound in adjusted["interval"]],
+        "interval": written_interval(adjusted["interval"], metric),
         "p_value": adjusted["p_value"],
         "less_noise": percent(adjusted["variance_reduction"], 0),
         "known": percent(adjusted["known"], 0),
