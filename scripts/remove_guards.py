@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 _TENANCY = "tests/architecture/test_tenancy_guards.py"
 _API = "tests/architecture/test_api_access.py"
 _PORTAL = "tests/architecture/test_portal_access.py"
+_REMOVED = "tests/portal/test_pages.py::test_a_removed_member_is_refused_on_the_next_request"
 _STRUCTURE = "apps/platform/structure.sql"
 _KEYED = "(organization_id = (NULLIF(current_setting('flywheel.organization'::text, true), ''::text))::bigint)"
 
@@ -67,7 +68,7 @@ GUARDS = (
           "if membership.role not in roles:", "if False:", _PORTAL),
     Guard("a removed member's session", "apps/organizations/web/access.py",
           "            del request.session[ORGANIZATION_KEY]\n            raise PermissionDenied\n",
-          "            return memberships[-1] if memberships else None\n", "tests/organizations"),
+          "            return memberships[-1] if memberships else None\n", _REMOVED),
     Guard("the token of every form", "flywheel/settings.py",
           '    "django.middleware.csrf.CsrfViewMiddleware",\n', "", _PORTAL),
     Guard("an error answer rolls back (API)", "apps/organizations/api/views.py",
