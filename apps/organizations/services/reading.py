@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from apps.organizations.models import AuditEvent, Organization
 from apps.organizations.services.auditing import record_audit
+from apps.organizations.services.tenants import set_switch
 
 # A page that looks after itself every two seconds, or a client that polls, is one reading, not a thousand lines.
 ONCE_EVERY = timedelta(hours=1)
@@ -40,10 +41,6 @@ def note_export(*, organization: Organization, at: datetime, actor: str, filters
 
 def set_audit_reads(*, organization: Organization, asked: bool, at: datetime, actor: str) -> bool:
     """Say whether reading is written down from now on; return whether that is a change, then audited."""
-    changed = Organization.objects.filter(id=organization.id).exclude(audit_reads=asked).update(audit_reads=asked)
-    if changed:
-        record_audit(
-            organization_id=organization.id, at=at, actor=actor, action="organization.audit_reads",
-            subject=organization.slug, asked=asked,
-        )  # fmt: skip
-    return bool(changed)
+    return set_switch(
+        organization_id=organization.id, name="audit_reads", asked=asked, subject=organization.slug, at=at, actor=actor
+    )  # fmt: skip

@@ -122,20 +122,25 @@ def set_require_mfa(
     """
     if asked and not organization.require_mfa and not actor_has_it:
         raise NotYourself("Set up your own second factor first: without it you would see nothing of this any more.")
-    changed = Organization.objects.filter(id=organization.id).exclude(require_mfa=asked).update(require_mfa=asked)
-    if changed:
-        record_audit(
-            organization_id=organization.id, at=at, actor=actor, action="organization.require_mfa",
-            subject=organization.slug, asked=asked,
-        )  # fmt: skip
-    return bool(changed)
+    return set_switch(
+        organization_id=organization.id, name="require_mfa", asked=asked, subject=organization.slug, at=at, actor=actor
+    )  # fmt: skip
 
 
 def set_two_people(*, organization_id: int, asked: bool, at: datetime, actor: str) -> None:
     """Say whether what reaches everybody at once needs a second person's word."""
-    changed = Organization.objects.filter(id=organization_id).exclude(two_people=asked).update(two_people=asked)
+    set_switch(
+        organization_id=organization_id, name="two_people", asked=asked, subject="guardrails and security changes",
+        at=at, actor=actor,
+    )  # fmt: skip
+
+
+def set_switch(*, organization_id: int, name: str, asked: bool, subject: str, at: datetime, actor: str) -> bool:
+    """Set one of an organization's switches; return whether that is a change, then audited as organization.NAME."""
+    changed = Organization.objects.filter(id=organization_id).exclude(**{name: asked}).update(**{name: asked})
     if changed:
         record_audit(
-            organization_id=organization_id, at=at, actor=actor, action="organization.two_people",
-            subject="guardrails and security changes", asked=asked,
+            organization_id=organization_id, at=at, actor=actor, action=f"organization.{name}", subject=subject,
+            asked=asked,
         )  # fmt: skip
+    return bool(changed)

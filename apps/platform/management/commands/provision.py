@@ -17,7 +17,6 @@ class Command(BaseCommand):
         parser.add_argument(
             "--every-migration", action="store_true", help="replay all of them on an empty database, however slow"
         )
-
         parser.add_argument("--files", action="store_true", help="collect the portal's files, compressed")
 
     def handle(self, *args: Any, **options: Any) -> None:
