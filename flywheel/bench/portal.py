@@ -24,7 +24,6 @@ from flywheel.embedded.supervisor import Supervisor
 
 PAGE_MS = 150.0
 SEARCH_MS = 500.0
-FIRST_PAGE_BYTES = 300_000
 # Both web processes answer, each with what it keeps in memory: so many before any counts.
 _WARM = 6
 _DONE = "population-{n}"

@@ -32,11 +32,6 @@ def find_experiment(public_id: str, kind: str | None = None) -> Experiment | Non
     return (rows if kind is None else rows.filter(kind=kind)).first()
 
 
-def find_by_name(name: str) -> Experiment | None:
-    """Return the newest experiment of this name."""
-    return Experiment.objects.select_related("prompt").filter(name=name).order_by("-id").first()
-
-
 def list_experiments(*, before: int | None, limit: int, kind: str | None = None, state: str = "") -> list[Experiment]:
     """Return a page, newest first."""
     rows = Experiment.objects.select_related("prompt")
