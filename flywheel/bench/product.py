@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flywheel.embedded import free_port
 from flywheel.embedded.supervisor import Supervisor, running
 
 
@@ -19,7 +18,7 @@ def bench_product(data_dir: Path, *, workers: int = 2) -> Iterator[Supervisor]:
     os.environ.update(RATE_LIMIT_INGEST="100000")
     for name in ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL"):
         os.environ.pop(name, None)
-    with running(data_dir, port=free_port(), workers=workers) as product:
+    with running(data_dir, port=0, workers=workers) as product:
         yield product
 
 

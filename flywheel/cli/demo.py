@@ -21,7 +21,6 @@ from apps.demo.month_text import Teller, introduce_month, render_month, summariz
 from apps.demo.summary import summarize
 from apps.demo.summary_text import introduce, render_analyzed, render_captured
 from apps.demo.week import Captured, Plan, live_week
-from flywheel.cli.up import choose_port
 from flywheel.embedded.environment import Environment
 from flywheel.embedded.ports import free_port
 from flywheel.embedded.process import die_with_parent
@@ -69,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     model = SimulatedModel(seed=options.seed, world=options.world)
     # The operator of this product is the demo: it allows its own model, and nothing else inside.
     os.environ["FLYWHEEL_OUTBOUND_ALLOWED"] = f"127.0.0.1:{port}"
-    with model.served(port), running(options.data_dir, port=choose_port(None), workers=WORKERS) as product:
+    with model.served(port), running(options.data_dir, workers=WORKERS) as product:
         if table:
             _say(_started(product, first, time.monotonic() - began))
         access = _open_doors(product.environment, product.url, options)

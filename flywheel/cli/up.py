@@ -7,10 +7,7 @@ import ipaddress
 import sys
 from typing import Any
 
-from flywheel.embedded import free_port
-from flywheel.embedded.supervisor import running
-
-DEFAULT_PORT = 8000
+from flywheel.embedded.supervisor import DEFAULT_PORT, running
 
 
 def add(subparsers: Any) -> argparse.ArgumentParser:
@@ -32,8 +29,7 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    port = choose_port(options.port)
-    with running(options.data_dir, host=options.host, port=port, workers=options.workers) as product:
+    with running(options.data_dir, host=options.host, port=options.port, workers=options.workers) as product:
         if not product.children:
             print(f"flywheel: already running at {product.url} (data in {options.data_dir})", file=sys.stderr)
             return 2
@@ -43,18 +39,6 @@ def run(options: argparse.Namespace) -> int:
         product.serve()
         print("stopping …", flush=True)
     return 0
-
-
-def choose_port(asked: int | None) -> int:
-    """Return the port asked for, or the default one; when the default is taken, say so and take a free one."""
-    if asked is not None:
-        if free_port(asked) != asked:
-            raise RuntimeError(f"port {asked} is taken; choose another with --port")
-        return asked
-    port = free_port(DEFAULT_PORT)
-    if port != DEFAULT_PORT:
-        print(f"port {DEFAULT_PORT} is taken; using {port}", file=sys.stderr)
-    return port
 
 
 def _is_loopback(host: str) -> bool:

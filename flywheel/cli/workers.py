@@ -16,7 +16,7 @@ def at_work(environment: Environment, data_dir: Path) -> Iterator[None]:
     """Have workers at work inside the block; start two where no product runs, and stop them after it."""
     workers = []
     if not environment.web_url:
-        children = product_children(host="127.0.0.1", port=0, workers=2, data_dir=data_dir)
+        children = product_children(bind="", port=0, workers=2, data_dir=data_dir)
         workers = [child for child in children if child.name in WORKERS]
     for worker in workers:
         worker.start({**environment.variables, "FLYWHEEL_POOL": "false"}, data_dir.resolve() / "logs")

@@ -3,6 +3,8 @@
 import socket
 from pathlib import Path
 
+BACKLOG = 2048  # connections that wait while a web process starts, as gunicorn keeps by default
+
 
 def free_port(preferred: int = 0) -> int:
     """Return ``preferred`` if nobody listens there, else a free port chosen by the system."""
@@ -15,6 +17,15 @@ def free_port(preferred: int = 0) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise OSError("no free port on loopback")
+
+
+def claim_port(host: str, preferred: int) -> socket.socket:
+    """Return a socket that listens at ``preferred``, or any free port for 0: whoever asks next finds it taken.
+
+    Raises OSError when somebody else listens there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, preferred), family=family, backlog=BACKLOG)
 
 
 def is_listening(port: int) -> bool:

@@ -5,8 +5,10 @@ A killed supervisor leaves nothing behind: every child asked the kernel to end w
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,8 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flywheel.embedded.environment import Environment, prepare, say_running
+from flywheel.embedded.ports import claim_port
 from flywheel.embedded.process import die_with_parent, undisturbed
 
+DEFAULT_PORT = 8000
 READY_WITHIN_S = 120  # a machine that does other things starts slowly; a web process that ends is told at once
 STOP_WITHIN_S = 12
 MAINTAIN_EVERY_S = 6 * 3600
@@ -35,6 +39,7 @@ class Child:
     name: str
     command: list[str]
     niceness: int = 0
+    inherits: tuple[int, ...] = ()  # file descriptors
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     quick_deaths: int = 0
@@ -49,7 +54,7 @@ class Child:
         with path.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, preexec_fn=self._begin, cwd=Path(__file__).parents[2],
+                start_new_session=True, preexec_fn=self._begin, pass_fds=self.inherits, cwd=Path(__file__).parents[2],
             )  # fmt: skip
         self.started_at = time.monotonic()
 
@@ -85,16 +90,19 @@ class Child:
             self.process.wait()
 
 
-def product_children(*, host: str, port: int, workers: int, data_dir: Path) -> list[Child]:
-    """Return web, workers and beat."""
+def product_children(
+    *, bind: str, port: int, workers: int, data_dir: Path, inherits: tuple[int, ...] = ()
+) -> list[Child]:
+    """Return web, workers and beat. ``bind`` is gunicorn's: an address, or ``fd://`` of a socket it ``inherits``."""
     python = sys.executable
     celery = [python, "-m", "celery", "-A", "flywheel"]
     return [
         Child("web", [
             python, "-m", "gunicorn", "flywheel.wsgi:application", "-k", "gthread", "--workers", "2", "--threads", "8",
-            "--bind", f"{host}:{port}", "--no-sendfile", "--graceful-timeout", "5", "--max-requests", "0",
+            "--bind", bind, "--no-sendfile", "--graceful-timeout", "5", "--max-requests", "0",
             "--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp",  # noqa: S108
-        ]),
+            "--name", f"flywheel-{port}",
+        ], inherits=inherits),
         *_workers(celery, workers, port),
         Child("beat", [*celery, "beat", "-s", str(data_dir / "celerybeat-schedule"), "-l", "WARNING", "--pidfile="]),
     ]  # fmt: skip
@@ -149,27 +157,53 @@ def wait_until_ready(url: str, web: Child) -> None:
     raise TimeoutError(f"the web process is not ready at {url}; see logs/web.log in the data directory")
 
 
+def listen(host: str, port: int | None) -> socket.socket:
+    """Listen at the port asked for, or the default one; when the default is taken, say so and take a free one.
+
+    Raises RuntimeError when the port asked for is taken.
+    """
+    try:
+        return claim_port(host, DEFAULT_PORT if port is None else port)
+    except OSError as fault:
+        if fault.errno != errno.EADDRINUSE:
+            raise RuntimeError(f"cannot listen at {host}: {fault.strerror}") from fault
+        if port is not None:
+            raise RuntimeError(f"port {port} is taken; choose another with --port") from fault
+        listener = claim_port(host, 0)
+        print(f"port {DEFAULT_PORT} is taken; using {listener.getsockname()[1]}", file=sys.stderr)
+        return listener
+
+
 @contextmanager
-def running(data_dir: Path, *, host: str = "127.0.0.1", port: int = 8000, workers: int = 2) -> Iterator[Supervisor]:
-    """Run the whole product, or attach to the one that already runs on this data directory."""
+def running(
+    data_dir: Path, *, host: str = "127.0.0.1", port: int | None = None, workers: int = 2
+) -> Iterator[Supervisor]:
+    """Run the whole product, or attach to the one that already runs on this data directory.
+
+    The port is held from the beginning, and while a web process is replaced: who connects then waits, and is served.
+    """
     with prepare(data_dir) as environment:
         if environment.attached and environment.web_url:
             yield Supervisor(environment, [], data_dir, environment.web_url)
             return
-        provision(environment.variables, files=True)
-        url = f"http://{host}:{port}"
-        environment.variables.setdefault("SITE_URL", url)
-        environment.variables.setdefault("FLYWHEEL_POOL", "true")
-        children = product_children(host=host, port=port, workers=workers, data_dir=data_dir)
-        supervisor = Supervisor(environment, children, data_dir, url)
-        try:
-            supervisor.start()
-            environment.web_url = url
-            say_running(data_dir, environment)
-            yield supervisor
-        finally:
-            with undisturbed():
-                supervisor.stop()
+        with listen(host, port) as listener:
+            provision(environment.variables, files=True)
+            descriptor, port = listener.fileno(), int(listener.getsockname()[1])
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            environment.variables.setdefault("SITE_URL", url)
+            environment.variables.setdefault("FLYWHEEL_POOL", "true")
+            children = product_children(
+                bind=f"fd://{descriptor}", port=port, workers=workers, data_dir=data_dir, inherits=(descriptor,)
+            )
+            supervisor = Supervisor(environment, children, data_dir, url)
+            try:
+                supervisor.start()
+                environment.web_url = url
+                say_running(data_dir, environment)
+                yield supervisor
+            finally:
+                with undisturbed():
+                    supervisor.stop()
 
 
 @dataclass

@@ -72,7 +72,7 @@ def test_the_example_names_every_variable_that_compose_asks_for() -> None:
 def test_the_commands_are_those_of_the_supervisor() -> None:
     children = {
         child.name: child.command
-        for child in product_children(host="0.0.0.0", port=8000, workers=2, data_dir=Path("/data"))
+        for child in product_children(bind="0.0.0.0:8000", port=8000, workers=2, data_dir=Path("/data"))
     }
     web = next(words for words in instructions() if words[0] == "CMD")
     gunicorn = yaml.safe_load(DOCKERFILE[DOCKERFILE.rindex("CMD") :].removeprefix("CMD "))

@@ -14,6 +14,7 @@ from apps.demo.client import Client
 from apps.demo.production import simulate_week
 from apps.demo.pusher import Stored, push, wait
 from flywheel.embedded import free_port
+from flywheel.embedded.supervisor import listen
 from tests.product import ENVIRONMENT, ROOT, Product, wait_for
 
 pytestmark = pytest.mark.services
@@ -48,6 +49,15 @@ def test_a_stopped_or_killed_product_leaves_no_process_behind(product: Product) 
     again = Product(product.data_dir)
     again.stop()
     assert product.pids("bin/postgres") == []
+
+
+def test_two_that_start_in_the_same_instant_never_get_the_same_port() -> None:
+    with listen("127.0.0.1", None) as first, listen("127.0.0.1", None) as second:
+        ports = {first.getsockname()[1], second.getsockname()[1]}
+        with pytest.raises(RuntimeError, match=f"port {min(ports)} is taken"):
+            listen("127.0.0.1", min(ports))
+
+    assert len(ports) == 2
 
 
 @pytest.mark.parametrize("after_s", [0, 1, 3])
