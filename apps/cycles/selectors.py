@@ -122,6 +122,11 @@ def onboarding_facts(organization_id: int) -> dict[str, bool]:
     return dict(zip(names, found, strict=True))
 
 
+def next_turns() -> dict[int, datetime]:
+    """Return when each application's wheel turns next, by the application's id, of those with a schedule."""
+    return dict(Schedule.objects.values_list("application_id", "next_run_at"))
+
+
 def next_turn(application: Application) -> datetime | None:
     """Return when the schedule starts the next cycle; None for an application without one."""
     rows = Schedule.objects.filter(organization_id=application.organization_id, application_id=application.id)

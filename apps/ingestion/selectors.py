@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -93,6 +93,16 @@ def unassessed(application_id: int | None = None) -> QuerySet[Conversation]:
     """Return the conversations that hold content that is not analyzed yet."""
     rows = Conversation.objects.filter(**_STALE)
     return rows if application_id is None else rows.filter(application_id=application_id)
+
+
+def first_start(*, application_id: int, within: timedelta) -> datetime | None:
+    """Return when the first of an application's conversations began, of those that began ``within`` of its newest."""
+    rows = Conversation.objects.filter(application_id=application_id).order_by("-started_at", "-id")
+    newest = rows.values_list("started_at", flat=True).first()
+    if newest is None:
+        return None
+    recent = rows.filter(started_at__gte=newest - within).reverse()
+    return recent.values_list("started_at", flat=True).first()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from datetime import UTC, date, datetime
+from datetime import time as midnight
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ def add(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--org", type=slug, default="local")
     parser.add_argument("--app", type=slug, required=True)
     parser.add_argument("--config", type=Path, help="save this flywheel-config.yaml first")
+    parser.add_argument("--since", type=date.fromisoformat, help="a date (UTC); default: where its last cycle ended")
     return parser
 
 
@@ -37,12 +40,14 @@ def run(options: argparse.Namespace) -> int:
         print(f"flywheel: --config: {options.config} cannot be read: {error}", file=sys.stderr)
         return BAD_INPUT
     with connected(options.data_dir) as environment:
+        from apps.cycles.services.turning import BadPeriod
+
         try:
             organization, cycle = _start(options, text)
             print(f"Cycle {cycle}  {cycle.since:%Y-%m-%d %H:%M} – {cycle.until:%Y-%m-%d %H:%M} UTC", flush=True)
             with at_work(environment, options.data_dir):
                 return _turn(organization, cycle.public_id)
-        except LookupError as error:
+        except (LookupError, BadPeriod) as error:
             print(f"flywheel: {error.args[0]}", file=sys.stderr)
         except BadDocument as error:
             for fault in error.faults:
@@ -71,8 +76,9 @@ def _start(options: argparse.Namespace, text: str | None) -> tuple[Any, Any]:
                 organization=organization, application=application, text=text, at=now, actor="command line"
             )
         cycle = start_cycle(
-            organization=organization, application=application, at=now, slot=now, started_by="command line"
-        )
+            organization=organization, application=application, at=now, slot=now, started_by="command line",
+            since=datetime.combine(options.since, midnight(), UTC) if options.since else None,
+        )  # fmt: skip
     return organization, cycle
 
 

@@ -92,6 +92,27 @@ def test_a_cycle_turns_every_stage_once_over_the_time_since_the_last(sandbox: Or
     assert told["next"] == [{"what": "the next cycle", "at": "2026-11-16T02:00:00Z"}]
 
 
+def test_the_first_cycle_looks_at_the_newest_month_that_was_captured(sandbox: Organization) -> None:
+    for at in (MONDAY - timedelta(days=120), MONDAY - timedelta(days=70), MONDAY - timedelta(days=60)):
+        capture_at(sandbox, at, sessions=1)
+    move_clock(organization_id=sandbox.id, to=MONDAY + timedelta(hours=3), actor="test", at=MONDAY)
+
+    first = call(sandbox, "POST", "/cycles", {"application": "support"}).json()
+    move_clock(organization_id=sandbox.id, to=MONDAY + timedelta(hours=4), actor="test", at=MONDAY)
+    asked = call(sandbox, "POST", "/cycles", {"application": "support", "since": "2026-10-01T00:00:00Z"}).json()
+    move_clock(organization_id=sandbox.id, to=MONDAY + timedelta(hours=5), actor="test", at=MONDAY)
+    following = call(sandbox, "POST", "/cycles", {"application": "support"}).json()
+    refused = [
+        call(sandbox, "POST", "/cycles", {"application": "support", "since": since})
+        for since in ("2026-12-24T00:00:00Z", "2024-01-01T00:00:00Z", "soon", 7)
+    ]
+
+    assert [cycle["since"] for cycle in (first, asked, following)] == [
+        "2026-08-24T00:00:00Z", "2026-10-01T00:00:00Z", "2026-11-02T04:00:00Z",
+    ]  # fmt: skip
+    assert [answer.json()["code"] for answer in refused] == ["bad_period", "bad_period", "bad_time", "bad_time"]
+
+
 def test_a_cycle_says_what_crossed_its_threshold_and_who_stands_for_it(sandbox: Organization) -> None:
     text = "stages:\n  insights: {thresholds: {missing_specific_steps: 90%, escalation_rate: 50%}}\n"
     call(sandbox, "PUT", "/cycles/config?application=support", text)

@@ -69,7 +69,6 @@ def test_from_sign_up_to_the_first_attack_and_why_it_was_one(open_browser: Open)
     assert page.url.startswith(f"{origin}/accounts/login/")
     sign_up(page, origin, "ana@acme.test")
     page.get_by_label("Name").fill("Acme")
-    page.get_by_label("Address").fill("acme")
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Start the wheel")
 
@@ -83,6 +82,7 @@ def test_from_sign_up_to_the_first_attack_and_why_it_was_one(open_browser: Open)
     expect(page.locator("#fw-listening")).to_contain_text("nothing has arrived yet")
     work_off(Organization.objects.get(slug="acme"), push(origin, key, attack()))
     expect(page.locator("#fw-listening")).to_contain_text("See what was found")  # by its own polling
+    expect(page.locator("#fw-checklist li.done").filter(has_text="Its first analysis")).to_be_visible()
     page.get_by_role("link", name="See what was found").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("The wheel")
 

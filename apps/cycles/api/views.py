@@ -22,6 +22,7 @@ from apps.cycles.services import configuring, turning
 from apps.organizations.api.views import OrganizationView
 from apps.organizations.models import Application
 from apps.platform import clock
+from apps.platform.api.bodies import read_time
 from apps.platform.api.cursors import cut_page, read_place
 from apps.platform.api.problems import Problem
 from apps.platform.documents import BadDocument
@@ -106,25 +107,31 @@ class CyclesView(OrganizationView):
 
     @extend_schema(operation_id="startCycle", request=OpenApiTypes.OBJECT, responses={202: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
-        """Turn an application's wheel once, over what came since the last cycle."""
+        """Turn an application's wheel once, over what came `since` a time: by default the end of its last cycle."""
         organization = self.principal.organization
-        asked = request.data.get("application") if isinstance(request.data, dict) else None
+        body = request.data if isinstance(request.data, dict) else {}
+        asked = body.get("application")
+        since = read_time(body["since"], "since") if body.get("since") is not None else None
         application = self.application(str(asked) if asked else request.query_params.get("application") or None)
         if application is None:
             raise Problem(422, "no_application", "Name the application whose wheel to turn.")
 
         def start() -> Answer:
             now = clock.now(organization)
-            cycle = turning.start_cycle(
-                organization=organization, application=application, at=now, slot=now, started_by=self.principal.name
-            )
+            try:
+                cycle = turning.start_cycle(
+                    organization=organization, application=application, at=now, slot=now, since=since,
+                    started_by=self.principal.name,
+                )  # fmt: skip
+            except turning.BadPeriod as error:
+                raise Problem(422, "bad_period", str(error)) from error
             return Answer(202, msgspec.to_builtins(show(cycle, {}), builtin_types=(), enc_hook=str))
 
         answer = once(
             organization_id=organization.id,
             endpoint="cycles",
             key=request.headers.get("Idempotency-Key", ""),
-            body=application.slug.encode(),
+            body=f"{application.slug} {since or ''}".encode(),
             work=start,
         )
         return Response(answer.body, status=answer.status)

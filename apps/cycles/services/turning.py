@@ -14,6 +14,7 @@ from apps.cycles.loop import Stage, turn_wheel
 from apps.cycles.models import Cycle, StageRun
 from apps.cycles.selectors import configuration_of, newest_cycle
 from apps.cycles.stages.values import Turn, Waits
+from apps.ingestion import selectors as captured
 from apps.organizations.models import Application, Organization
 from apps.organizations.services import record_audit
 from apps.platform import clock, outbox, work
@@ -22,8 +23,14 @@ from apps.platform.tenancy import tenant
 
 # How soon a stage that waits for other work is looked at again.
 _PATIENCE = timedelta(seconds=1)
-# The first cycle looks back one period of its schedule, a later one to where the last ended, but never further.
+# A cycle looks back to where the last ended, but never further. The first one looks at what was there before it: one
+# period of its schedule, or so much of the newest that was captured.
 _FURTHEST = timedelta(days=31)
+_LONGEST = timedelta(days=366)
+
+
+class BadPeriod(ValueError):
+    """No cycle can have this period."""
 
 
 def start_cycle(
@@ -37,8 +44,11 @@ def start_cycle(
 ) -> Cycle:
     """Start the cycle of a slot over what was captured until then; the one it has, if it has one. Inside tenant(...).
 
-    ``since`` defaults to the end of the application's last cycle.
+    ``since`` defaults to the end of the application's last cycle; the first cycle looks at what was captured before it.
+    Raises BadPeriod for one that does not lie in the year before the slot.
     """
+    if since is not None and not timedelta() < slot - since <= _LONGEST:
+        raise BadPeriod("A period begins in the past, at most 366 days ago.")
     written, configuration = configuration_of(application)
     cycle, made = Cycle.objects.get_or_create(
         organization_id=organization.id,
@@ -69,7 +79,9 @@ def _since(
     last = newest_cycle(application.id)
     if last is not None and last.until < slot:
         return max(last.until, slot - _FURTHEST)
-    return last_slot(configuration.cron, organization.zone, slot - timedelta(seconds=1))
+    period = last_slot(configuration.cron, organization.zone, slot - timedelta(seconds=1))
+    first = None if last else captured.first_start(application_id=application.id, within=_FURTHEST)
+    return period if first is None else min(period, first)
 
 
 def go_on(*, organization_id: int, cycle_id: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
@@ -53,9 +55,13 @@ class ConfigurationForm(forms.Form):
 
 
 class StartForm(forms.Form):
-    """Whose wheel to turn."""
+    """Whose wheel to turn, and over what."""
 
     application = forms.ChoiceField()
+    since = forms.DateField(
+        label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Empty: where its last turn ended; the first turn looks at the newest month captured.",
+    )  # fmt: skip
 
     def __init__(self, *arguments: Any, applications: list[tuple[str, str]], **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -71,22 +77,19 @@ def cycle_list(request: HttpRequest, access: Access) -> HttpResponse:
     form = StartForm(request.POST or None, applications=choices) if access.may(WORKERS) and choices else None
     if request.method == "POST":
         access.require(WORKERS)
-        if form is not None and form.is_valid():
-            return redirect("cycle", cycle_id=_start(form.cleaned_data["application"], access).public_id)
+        if form is not None and form.is_valid() and (started := _start(form, access)) is not None:
+            return redirect("cycle", cycle_id=started.public_id)
     found = selectors.list_cycles(application_id=access.application_id, before=before, limit=_PAGE + 1)
     page, pager = cut_page(found, _PAGE, "cycles", access, before=before)
     stages = selectors.stages_of(page)
     context = {
         "rows": [_row(each, stages[each.id]) for each in page],
         "page": pager,
-        "configurations": [
-            {"name": each.name, "url": reverse("cycle_config", args=[each.slug])}
-            for each in applications
-            if access.may(ADMINISTRATORS)
-        ],
+        "configurations": _configurations(applications) if access.may(ADMINISTRATORS) else [],
         "empty": {
             "title": "The wheel has not turned yet",
-            "text": "Save a configuration, and it turns by itself at every slot; or start one turn by hand.",
+            "text": "Save an application's configuration, and its wheel turns by itself at every slot; or start one "
+            "turn by hand: the first looks at the newest month that was captured.",
         },
         "form": form,
         "start_url": reverse("cycles"),
@@ -153,6 +156,15 @@ def configuration(request: HttpRequest, access: Access, slug: str) -> HttpRespon
     return TemplateResponse(request, "portal/form_page.html", context, status=422 if form.errors else 200)
 
 
+def _configurations(applications: Sequence[Application]) -> list[dict[str, Any]]:
+    """Return each application's: when its wheel turns next, where it is saved."""
+    following = selectors.next_turns()
+    return [
+        {"name": each.name, "url": reverse("cycle_config", args=[each.slug]), "next_at": following.get(each.id)}
+        for each in applications
+    ]
+
+
 def _save(form: ConfigurationForm, application: Application, access: Access) -> bool:
     try:
         configuring.save_configuration(
@@ -166,14 +178,19 @@ def _save(form: ConfigurationForm, application: Application, access: Access) -> 
     return True
 
 
-def _start(slug: str, access: Access) -> Cycle:
-    application = organizations.find_application(slug)
+def _start(form: StartForm, access: Access) -> Cycle | None:
+    application = organizations.find_application(form.cleaned_data["application"])
     if application is None:
         raise Http404("There is no such application.")
-    return turning.start_cycle(
-        organization=access.organization, application=application, at=access.now, slot=access.now,
-        started_by=access.actor,
-    )  # fmt: skip
+    since = form.cleaned_data["since"]
+    try:
+        return turning.start_cycle(
+            organization=access.organization, application=application, at=access.now, slot=access.now,
+            since=datetime.combine(since, time(), UTC) if since else None, started_by=access.actor,
+        )  # fmt: skip
+    except turning.BadPeriod as error:
+        form.add_error("since", str(error))
+        return None
 
 
 def _find(cycle_id: str) -> Cycle:

@@ -29,25 +29,38 @@ def start(request: HttpRequest, access: Access) -> HttpResponse:
 @portal_page()
 def listening(request: HttpRequest, access: Access) -> HttpResponse:
     """Answer the poll of the first run: has anything arrived?"""
-    return TemplateResponse(request, "portal/listening.html", _listening(access))
+    _, key = first_log(access)
+    context = _listening(access) | _checklist(access, has_key=key is not None)
+    return TemplateResponse(request, "portal/listening.html", context | {"polled": True})
 
 
 def first_run(request: HttpRequest, access: Access) -> HttpResponse:
     """Return the page that leads from nothing to the first analysis, and on through four weeks."""
     code, key = first_log(access)
-    people = organizations.members_of(organization_id=access.organization.id)
-    facts = selectors.onboarding_facts(access.organization.id)
-    weeks = tick(facts | {"key": key is not None, "teammate": len(people) > 1})
-    states = [state for _, items in weeks for _, state in items]
     context = {
         "code": code,
         "key": {"prefix": f"fw_live_{key.prefix}_…", "scopes": ", ".join(key.scopes)} if key else None,
         **_listening(access),
+        **_checklist(access, has_key=key is not None),
+        "keys_url": reverse("keys") if access.may(ADMINISTRATORS) else None,
+        "upload_url": page_url("upload", access) if access.may(WORKERS) else None,
+        "docs_url": f"{settings.SITE_URL}{reverse('api_docs')}",
+        "crumbs": [{"label": access.organization.name}],
+    }  # fmt: skip
+    return TemplateResponse(request, "portal/onboarding.html", context)
+
+
+def _checklist(access: Access, *, has_key: bool) -> dict[str, Any]:
+    people = organizations.members_of(organization_id=access.organization.id)
+    facts = selectors.onboarding_facts(access.organization.id)
+    weeks = tick(facts | {"key": has_key, "teammate": len(people) > 1})
+    states = [state for _, items in weeks for _, state in items]
+    return {
         "checklist": [
             {
                 "title": week.title,
                 "items": [
-                    {"state": state, "text": item.text, "small": item.small, "right": "",
+                    {"state": state, "text": item.text, "small": item.small,
                      "url": page_url(item.page, access) if _may_open(item.page, access) else None}
                     for item, state in items
                 ],
@@ -56,12 +69,7 @@ def first_run(request: HttpRequest, access: Access) -> HttpResponse:
         ],
         "done_count": states.count("done"),
         "total_count": len(states),
-        "keys_url": reverse("keys") if access.may(ADMINISTRATORS) else None,
-        "upload_url": page_url("upload", access) if access.may(WORKERS) else None,
-        "docs_url": f"{settings.SITE_URL}{reverse('api_docs')}",
-        "crumbs": [{"label": access.organization.name}],
     }  # fmt: skip
-    return TemplateResponse(request, "portal/onboarding.html", context)
 
 
 def _may_open(page: str, access: Access) -> bool:
@@ -83,6 +91,6 @@ def _listening(access: Access) -> dict[str, Any]:
             "analyzed": analyzed,
         }
     return {
-        "listening": {"batch": batch, "home_url": page_url("home", access)},
+        "listening": {"batch": batch, "home_url": page_url("home", access), "cycles_url": page_url("cycles", access)},
         "listening_url": page_url("listening", access),
     }

@@ -79,7 +79,7 @@ def batch(request: HttpRequest, access: Access, batch_id: str) -> HttpResponse:
     redrive_url = reverse("redrive_batch", args=[found.public_id]) if kept_until and access.may(WORKERS) else None
     context = {
         "title": f"Batch of {when(found.received_at)}",
-        "batch": _status(found) | {
+        "batch": _status(found, access) | {
             "source": found.source, "application": found.application.name, "received_at": found.received_at,
             "stored_at": found.stored_at, "redrive_of": found.redrive_of,
             "redrive_of_url": reverse("batch", args=[found.redrive_of]) if found.redrive_of else None,
@@ -100,7 +100,7 @@ def batch(request: HttpRequest, access: Access, batch_id: str) -> HttpResponse:
 @portal_page()
 def batch_status(request: HttpRequest, access: Access, batch_id: str) -> HttpResponse:
     """Answer the poll of a batch's state."""
-    return TemplateResponse(request, "portal/batch_status.html", {"batch": _status(_find(batch_id))})
+    return TemplateResponse(request, "portal/batch_status.html", {"batch": _status(_find(batch_id), access)})
 
 
 @require_safe
@@ -162,7 +162,7 @@ def _take(request: HttpRequest, access: Access) -> HttpResponse:
     if not getattr(request, "htmx", False):
         return redirect("batch", batch_id=last)
     with tenant(access.organization.id):
-        return TemplateResponse(request, "portal/batch_status.html", {"batch": _status(_find(last))}).render()
+        return TemplateResponse(request, "portal/batch_status.html", {"batch": _status(_find(last), access)}).render()
 
 
 def _refuse(request: HttpRequest, access: Access, words: str) -> HttpResponse:
@@ -215,11 +215,12 @@ def _row(found: Batch) -> dict[str, Any]:
     }
 
 
-def _status(found: Batch) -> dict[str, Any]:
+def _status(found: Batch, access: Access) -> dict[str, Any]:
     touched, analyzed = selectors.count_batch(found)
     warnings = [f"{warning.get('count', 1):,} × {warning['detail']}" for warning in found.warnings]
     return _row(found) | {
         "status_url": reverse("batch_status", args=[found.public_id]),
+        "found_url": page_url("home", access),
         "conversations": touched or found.conversations,
         "analyzed": analyzed,
         "warnings": warnings,

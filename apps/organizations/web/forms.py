@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from django import forms
+from django.utils.text import slugify
 
 from apps.organizations.domain.profile import ProfileError, check_profile
 from apps.organizations.models import ApiKey, Membership, ModelEndpoint
@@ -22,18 +23,39 @@ _SCOPES = [
 ]
 
 
-class OrganizationForm(forms.Form):
+class _AddressedForm(forms.Form):
+    """A name, and an address made from it where none is given."""
+
+    name = forms.CharField(max_length=200)
+    slug = forms.SlugField(required=False, label="Address")
+
+    def clean(self) -> dict[str, Any]:
+        """Return both, the address filled in."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "name" in cleaned and "slug" in cleaned and not cleaned["slug"]:
+            field: Any = self.fields["slug"]
+            cleaned["slug"] = slugify(cleaned["name"])[: field.max_length].strip("-")
+            if not cleaned["slug"]:
+                self.add_error("slug", "The name has no Latin letter or digit to make an address of: give one.")
+        return cleaned
+
+
+class OrganizationForm(_AddressedForm):
     """A new organization."""
 
-    name = forms.CharField(max_length=200)
-    slug = forms.SlugField(max_length=50, label="Address", help_text="Small letters, digits and dashes.")
+    slug = forms.SlugField(
+        max_length=50, label="Address", required=False,
+        help_text="Small letters, digits and dashes; made from the name where you leave it empty.",
+    )  # fmt: skip
 
 
-class ApplicationForm(forms.Form):
+class ApplicationForm(_AddressedForm):
     """A new application."""
 
-    name = forms.CharField(max_length=200)
-    slug = forms.SlugField(max_length=100, label="Address", help_text="As in ?application=…; it stays as it is.")
+    slug = forms.SlugField(
+        max_length=100, label="Address", required=False,
+        help_text="As in ?application=…; made from the name where you leave it empty. It stays as it is.",
+    )  # fmt: skip
 
 
 class ProfileForm(forms.Form):

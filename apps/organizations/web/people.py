@@ -233,6 +233,7 @@ def _keys_page(request: HttpRequest, access: Access, form: KeyForm, created: dic
     code = curl(created["key"], access) if created else None
     context = {
         "keys": rows, "form": form, "create_url": page_url("keys", access), "created": created, "code": code,
+        "arrives_url": page_url("start", access),
     }  # fmt: skip
     return TemplateResponse(request, "portal/keys.html", context, status=422 if form.errors else 200)
 
