@@ -8,6 +8,7 @@ from typing import Any
 from apps.evaluations.domain.facts import FAULTS
 from apps.evaluations.domain.ranking import FEWEST
 from apps.evaluations.domain.trends import write_money
+from apps.platform.wording import counted
 
 _WORST = 3
 _BEST = 3
@@ -51,7 +52,7 @@ def _head(report: dict[str, Any], title: str) -> list[str]:
     totals, metrics = report["totals"], report["metrics"]
     seconds = totals["seconds"]
     lines = [f"{printable(title)}   {_period(metrics)}".rstrip()]
-    captured = f"{totals['conversations']:,} conversations, {totals['messages']:,} messages"
+    captured = f"{counted(totals['conversations'], 'conversation')}, {counted(totals['messages'], 'message')}"
     lines.append(f" capture   {captured:<70}{seconds['capture']:>8.1f} s")
     lines.append(
         f" analyze   {'4 analyzers × ' + format(totals['conversations'], ','):<70}{seconds['analyze']:>8.1f} s"

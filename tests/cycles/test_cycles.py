@@ -24,6 +24,7 @@ from apps.platform import work
 from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
 from tests.factories import capture, make_application, make_key, make_organization
+from tests.portal.world import make_member
 
 pytestmark = pytest.mark.django_db
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
@@ -129,6 +130,25 @@ def test_a_cycle_says_what_crossed_its_threshold_and_who_stands_for_it(sandbox: 
         ("missing_specific_steps", 1.0, 40, 0.9),
     ]  # fmt: skip
     assert len(crossed[0]["evidence"]) > 0
+
+
+def test_a_turn_that_could_propose_nothing_says_why_and_what_to_do(sandbox: Organization) -> None:
+    text = 'stages:\n  improve: {triggers: ["missing_specific_steps > 10%"]}\n'
+    call(sandbox, "PUT", "/cycles/config?application=support", text)
+    capture_at(sandbox, MONDAY, sessions=40, reply="I see.")
+    move_clock(organization_id=sandbox.id, to=MONDAY + timedelta(hours=3), actor="test", at=MONDAY)
+    cycle = call(sandbox, "POST", "/cycles", {"application": "support"}).json()["id"]
+    reader = Client()
+    reader.force_login(make_member(sandbox, "owner"), backend="django.contrib.auth.backends.ModelBackend")
+
+    turning_page = reader.get(f"/cycles/{cycle}/").content.decode()
+    work_off(sandbox)
+    page = reader.get(f"/cycles/{cycle}/").content.decode()
+
+    assert f'hx-get="/cycles/{cycle}/"' in turning_page
+    assert "hx-get" not in page.partition('id="fw-cycle"')[2]
+    assert "1 of 1 triggers fired; proposed nothing: no prompt of the library carries the label production" in page
+    assert 'href="/library/">put the one you serve in the library' in page
 
 
 def test_a_slot_has_one_cycle_however_often_the_tick_comes(sandbox: Organization) -> None:

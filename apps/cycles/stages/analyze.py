@@ -9,6 +9,7 @@ from apps.cycles.stages.values import Did, Outcome, Turn, Waits
 from apps.evaluations.models import EvaluationRun
 from apps.evaluations.selectors.runs import find_run
 from apps.evaluations.services.runs import LIVE, start_run
+from apps.platform.wording import counted
 
 # Into how many runs a period is cut where several workers may share it.
 _PARTS = 4
@@ -55,9 +56,9 @@ def _told(turn: Turn, runs: list[EvaluationRun]) -> Did:
             summed[name] = summed.get(name, 0) + count
     unexpected = []
     if failed := sum(found.failed for found in runs):
-        unexpected.append(f"{failed:,} conversations could not be analyzed; each is parked with its reason")
+        unexpected.append(f"{counted(failed, 'conversation')} could not be analyzed; each is parked with its reason")
     if cancelled := sum(found.status == EvaluationRun.Status.CANCELLED for found in runs):
         unexpected.append(f"{cancelled} of {len(runs)} evaluation runs were cancelled by a person")
     seen = summed.get("conversations", 0)
-    text = f"{seen:,} conversations by {', '.join(turn.configuration.analyze.evaluations)}"
+    text = f"{counted(seen, 'conversation')} by {', '.join(turn.configuration.analyze.evaluations)}"
     return Did(text, {**summed, "runs": [found.public_id for found in runs]}, tuple(unexpected))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from apps.cycles.stages.values import Did, Outcome, Turn, Waits
 from apps.ingestion.selectors import captured_between, count_faulty_files, watched_sources
 from apps.ingestion.services import watching
+from apps.platform.wording import counted
 
 
 def run(turn: Turn) -> Outcome:
@@ -19,19 +20,20 @@ def run(turn: Turn) -> Outcome:
         return Waits("watched files to be read", turn.notes)
     found = captured_between(application_id=turn.application.id, since=turn.since, until=turn.until)
     if found.pending_batches:
-        return Waits(f"{found.pending_batches:,} accepted pushes to be stored", turn.notes)
+        return Waits(f"{counted(found.pending_batches, 'accepted push', 'accepted pushes')} to be stored", turn.notes)
     unexpected: list[str] = []
     unexpected += [f"{source.glob}: {source.error}" for source in sources if source.error]
     if faulty := count_faulty_files(sources):
         unexpected.append(f"{faulty:,} watched files have something that could not be read; Watched files says what")
     if found.failed_batches:
-        unexpected.append(f"{found.failed_batches:,} pushes could not be stored; they wait under Uploads for a retry")
+        pushes = counted(found.failed_batches, "push", "pushes")
+        unexpected.append(f"{pushes} could not be stored; Uploads offers to try again")
     if found.rejected_lines:
-        unexpected.append(f"{found.rejected_lines:,} lines were rejected; Uploads lists each with its reason")
+        unexpected.append(f"{counted(found.rejected_lines, 'rejected line')}; Uploads lists each with its reason")
     if not found.conversations:
         unexpected.append("no conversation began in this period")
     return Did(
-        f"{found.conversations:,} conversations from {found.batches:,} pushes",
+        f"{counted(found.conversations, 'conversation')} from {counted(found.batches, 'push', 'pushes')}",
         {
             "conversations": found.conversations,
             "batches": found.batches,

@@ -32,6 +32,9 @@ def run(turn: Turn) -> Outcome:
     told = f"{len(proposals.fired)} of {len(triggers)} triggers fired"
     if proposals.made:
         told += "; proposed " + ", ".join(each.key for each in proposals.made)
+    elif proposals.passed_over:
+        reasons = dict.fromkeys(each.partition(": ")[2] for each in proposals.passed_over)
+        told += "; proposed nothing: " + "; ".join(reasons)
     return Did(
         told,
         {

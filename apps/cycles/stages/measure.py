@@ -10,6 +10,7 @@ from apps.cycles.stages.values import Did, Outcome, Turn
 from apps.evaluations.domain.compared import COMPARED, compare_all
 from apps.evaluations.domain.registry import REGISTRY, read_all
 from apps.evaluations.selectors import Filters, read_metrics
+from apps.platform.wording import counted
 from apps.reports.services.filling import ask_to_fill
 
 # What is recorded of every cycle, asked for or not: the compounding over cycles is drawn from it.
@@ -30,7 +31,7 @@ def run(turn: Turn) -> Outcome:
     recorded = {name: _figure(name, changes, earlier, now) for name in names}
     groups = {name: now[GROUPS[name]] for name in measure.metrics if name in GROUPS}
     known = sum(each["value"] is not None for each in recorded.values())
-    text = f"{known} of {len(recorded)} metrics known over {now['conversations']:,} conversations"
+    text = f"{known} of {len(recorded)} metrics known over {counted(now['conversations'], 'conversation')}"
     # What was decided by now is written into the ledger, with this period's volumes.
     ask_to_fill(organization_id=turn.organization.id)
     if measure.baseline:

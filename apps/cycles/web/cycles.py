@@ -17,6 +17,7 @@ from apps.cycles import selectors
 from apps.cycles.loop import WHEEL
 from apps.cycles.models import Cycle, StageRun
 from apps.cycles.services import configuring, turning
+from apps.improvements.services.proposing import NO_PROMPT
 from apps.insights.web.words import write, write_interval
 from apps.organizations import selectors as organizations
 from apps.organizations.models import Application
@@ -112,6 +113,8 @@ def cycle(request: HttpRequest, access: Access, cycle_id: str) -> HttpResponse:
         "stages": told,
         "unexpected": [words for stage in told for words in stage["unexpected"]],
         "findings": _found(stages.get("insights"), access.organization.currency),
+        "proposals": _proposals(stages.get("improve")),
+        "refresh_url": page_url("cycle", access, cycle_id) if found.status == Cycle.Status.RUNNING else None,
         "measured": _measured(stages.get("measure"), access.organization.currency),
         "next_at": selectors.next_turn(found.application),
         "config_url": reverse("cycle_config", args=[found.application.slug]) if access.may(ADMINISTRATORS) else None,
@@ -244,6 +247,20 @@ def _found(record: StageRun | None, currency: str) -> list[dict[str, Any]]:
         }
         for found in findings
     ]
+
+
+def _proposals(record: StageRun | None) -> dict[str, Any]:
+    """Return what was proposed, and of what was not, why; ``needs_prompt`` where the library held none to improve."""
+    figures = record.figures if record else {}
+    passed = [each.partition(": ") for each in figures.get("passed_over", [])]
+    return {
+        "made": [
+            {"title": each["title"], "why": each["why"], "url": reverse("improvement", args=[each["id"]])}
+            for each in figures.get("proposed", [])
+        ],
+        "passed_over": [{"key": key.replace("-", " "), "reason": reason} for key, _, reason in passed],
+        "needs_prompt": any(reason == NO_PROMPT for _, _, reason in passed),
+    }
 
 
 def _measured(record: StageRun | None, currency: str) -> list[dict[str, Any]]:

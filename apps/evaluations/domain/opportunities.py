@@ -13,6 +13,7 @@ from statistics import NormalDist
 from apps.evaluations.domain.associations import FEWEST
 from apps.evaluations.domain.intervals import newcombe, wilson
 from apps.evaluations.domain.tally import MONEY, FactorTally, Tally
+from apps.platform.wording import counted
 
 # What one unit of gain weighs against a dollar when kinds are ranked: a leak is dear, a hand-over costs minutes.
 WEIGHTS = {"leak": 100.0, "escalation": 5.0, "money": 1.0}
@@ -132,7 +133,7 @@ def _pattern(name: str, n: int, escalated: int, total: Tally) -> Opportunity | N
         gain=gain,
         interval=(n * interval[0], n * interval[1]),
         score=gain * WEIGHTS["escalation"],
-        finding=f"{n:,} conversations, {times}",
+        finding=f"{counted(n, 'conversation')}, {times}",
         test_days=days_of_test(
             baseline=overall, gap=gain / total.conversations, units_a_day=total.conversations / max(1, total.days)
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apps.organizations.web.access import Access, rows_url
+from apps.platform.wording import counted
 
 Figure = dict[str, Any]
 
@@ -14,7 +15,7 @@ def security_figures(metrics: dict[str, Any], access: Access, link: dict[str, st
     found = metrics["security"]
     return [
         {"label": "Attacks found", "value": found["attacks_detected"], "interval": found["attacks_ci"],
-         "of": f"in {metrics['conversations']:,} conversations", "thin": False,
+         "of": f"in {counted(metrics['conversations'], 'conversation')}", "thin": False,
          "rows": rows_url("conversations", access, min_risk="0.5", **link)},
         {"label": "Block rate", "kind": "percent", "value": found["block_rate"], "interval": found["block_rate_ci"],
          "n": found["block_rate_n"], "scale": (0, 1), "note": "unclear attacks are in neither part"},

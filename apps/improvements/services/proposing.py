@@ -33,6 +33,7 @@ from apps.platform import outbox
 from apps.platform.identifiers import new_identifier
 
 WHEEL = "flywheel"
+NO_PROMPT = "no prompt of the library carries the label production"
 _MOST_EVIDENCE = 50
 
 
@@ -86,7 +87,7 @@ def propose(
         about = speaking_of(asked, insights)
         prompt = prompt_for(asked.bundle.topic)
         if prompt is None:
-            refusal: str | None = "no prompt of the library carries the label production"
+            refusal: str | None = NO_PROMPT
         else:
             refusal = _refusal(application, asked.bundle.key, rules.cooldown_days, at) or _answered(
                 about[0], asked.bundle.key, prompt

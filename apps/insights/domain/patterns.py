@@ -5,6 +5,7 @@ from __future__ import annotations
 from apps.evaluations.domain.intervals import newcombe, wilson
 from apps.evaluations.domain.tally import Tally
 from apps.insights.domain.signals import Figures, Severity, Signal, raised
+from apps.platform.wording import counted
 
 # Fewer conversations show nothing that repeats; fewer in all give no rate.
 FEWEST, FEWEST_IN_ALL = 5, 30
@@ -34,7 +35,7 @@ def _pattern(name: str, n: int, now: Tally, before: Tally | None) -> Signal:
         key=name,
         metric=name,
         severity=raised(severity, 1) if trend == "rising" else severity,
-        title=f"{name.replace('_', ' ').capitalize()}: {n:,} conversations",
+        title=f"{name.replace('_', ' ').capitalize()}: {counted(n, 'conversation')}",
         figures=Figures(
             value=n / now.conversations,
             unit="fraction",

@@ -14,6 +14,7 @@ from apps.evaluations.domain.intervals import wilson
 from apps.evaluations.domain.registry import REGISTRY, Metric
 from apps.insights.domain.measured import Measured, weight_of
 from apps.insights.domain.signals import Figures, Signal, raised
+from apps.platform.wording import counted
 
 _SAYS = {"<": "below", "<=": "at or below", ">=": "at or above"}
 
@@ -61,8 +62,8 @@ def _flag(metric: Metric, limit: float, flagged: Flagged) -> Signal | None:
         key=metric.key,
         metric=metric.key,
         severity=weight_of(metric.key),
-        title=f"{flagged.conversations:,} conversations with {_words(metric.key)} {_SAYS[metric.flags.comparison]} "
-        f"{limit:g}",
+        title=f"{counted(flagged.conversations, 'conversation')} with {_words(metric.key)} "
+        f"{_SAYS[metric.flags.comparison]} {limit:g}",
         figures=Figures(
             value=float(flagged.conversations),
             unit="conversations",
