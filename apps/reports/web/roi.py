@@ -90,8 +90,12 @@ def reports(request: HttpRequest, access: Access) -> HttpResponse:
 @require_safe
 @portal_page()
 def report(request: HttpRequest, access: Access, report_id: str) -> HttpResponse:
-    """Show a frozen report, or that it is being written."""
+    """Show a frozen report, or that it is being written; the page that waits asks here until it is not."""
     found = _find(report_id)
+    if request.headers.get("HX-Request"):
+        # Nothing new leaves the page as it is; what is ready has charts and a title of its own, so it is loaded whole.
+        waits = found.status == Report.Status.WAITING
+        return HttpResponse(status=204) if waits else HttpResponse(headers={"HX-Refresh": "true"})
     content = found.content
     context: dict[str, Any] = {
         "report": _row(found) | {"sha256": found.sha256, "frozen_at": found.frozen_at, "asked_by": found.asked_by},
