@@ -14,12 +14,15 @@ from apps.experiments.models import Experiment
 from apps.organizations.models import Organization
 from apps.platform.tenancy import tenant
 from flywheel.cli.power import sizes
-from tests.experiments.world import World
+from tests.experiments.world import PLAN, World
 from tests.factories import AT, capture, make_organization
 from tests.portal.world import make_member
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/experiments/plan/"
+NAMED: list[dict[str, Any]] = [
+    {}, {"application": "support"}, {"application": "loud"}, {"application": "nobodys"}, {"application": 7},
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -27,21 +30,21 @@ def world() -> World:
     return World()
 
 
-def talk(organization: Organization, users: int = 200) -> None:
-    """Have each user talk once, ten a day; every fourth is handed over."""
+def talk(organization: Organization, users: int = 200, *, every: int = 4, application: str = "support") -> None:
+    """Have each user talk once, ten a day; every fourth is handed over, or another share."""
     records: list[dict[str, Any]] = []
     for number in range(users):
         begun = AT - timedelta(days=1 + number % 20)
-        handed = {"escalated": True} if number % 4 == 0 else {}
+        handed = {"escalated": True} if number % every == 0 else {}
         for second, role in enumerate(("user", "assistant")):
             records.append(
                 {
-                    "session_id": f"s-{number}", "role": role, "message": "My invoice is wrong.",
-                    "metadata": {"user_id": f"user-{number}", **handed},
+                    "session_id": f"{application}-{number}", "role": role, "message": "My invoice is wrong.",
+                    "metadata": {"user_id": f"{application}-{number}", **handed},
                     "timestamp": (begun + timedelta(seconds=second)).isoformat(),
                 }
             )  # fmt: skip
-    capture(organization, records)
+    capture(organization, records, application)
 
 
 def as_role(world: World, role: str) -> Client:
@@ -102,6 +105,34 @@ def test_a_gate_that_cannot_pass_is_told_with_its_arithmetic_and_refused_beside_
     assert "units an arm to be shown within 0.001" in refused.context["form"].errors["margin_1"][0]
     with tenant(world.organization.id):
         assert not Experiment.objects.exists()
+
+
+def test_a_gate_is_judged_by_the_application_chosen_in_plan_and_draft_alike(world: World) -> None:
+    talk(world.organization)
+    talk(world.organization, every=1, application="loud")
+    client = as_role(world, "owner")
+    asked = {"metric": "churn_rate", "baseline": "20", "effect": "10", "gate_1": "escalation_rate", "margin_1": "8"}
+
+    told = {
+        slug: client.get(ADDRESS, asked | {"application": slug}).context["worked"]["unreachable"]
+        for slug in ("support", "loud", "")
+    }
+    drafts = {slug: client.post(ADDRESS, asked | {"application": slug}).status_code for slug in told}
+
+    # 316 an arm are planned. A quarter handed over takes 363, all of them none, five of eight 453.
+    assert [bool(words) for words in told.values()] == [True, False, True]
+    assert drafts == {"support": 422, "loud": 302, "": 422}
+
+
+def test_the_api_judges_a_gate_by_the_application_that_is_named(world: World) -> None:
+    talk(world.organization)
+    talk(world.organization, every=1, application="loud")
+    gate = {"metric": "escalation_rate", "margin": 0.15, "role": "gate"}
+    plan = PLAN | {"planned_n": 200, "guardrails": [gate]}
+
+    made = [world.call("POST", "experiments", plan | named).status_code for named in NAMED]
+
+    assert made == [422, 422, 201, 404, 422]
 
 
 def test_without_traffic_the_baseline_is_typed(world: World) -> None:

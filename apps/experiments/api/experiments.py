@@ -19,6 +19,7 @@ from apps.experiments.services import lifecycle, planning
 from apps.library.models import Prompt
 from apps.library.selectors import find_prompt
 from apps.organizations.api.views import OrganizationView
+from apps.organizations.models import Application
 from apps.platform import clock
 from apps.platform.api.bodies import read_object, read_reason, read_time
 from apps.platform.api.cursors import cut_page, read_place
@@ -41,6 +42,13 @@ class _ExperimentsView(OrganizationView):
         found = selectors.list_experiments(before=read_place(request), limit=PAGE + 1, kind=self.kind, state=state)
         page, following = cut_page(request, found, size=PAGE, key=lambda each: [each.id])
         return Response({"results": [show(each) for each in page], "next": following})
+
+    def _served(self, body: dict[str, Any]) -> Application | None:
+        """Return whose users alone will be served, None for all; 404 for a foreign one. Raises BadPlan."""
+        slug = body.get("application") or ""
+        if not isinstance(slug, str) or "\x00" in slug:
+            raise BadPlan([("application", "is the slug of an application")])
+        return self.application(slug or None)
 
     def _make(self, request: Request, make: Callable[[dict[str, Any], Prompt, datetime], Experiment]) -> Response:
         body = read_object(request, "bad_plan")
@@ -82,7 +90,7 @@ class ExperimentsView(_ExperimentsView):
             raise BadPlan([("hypothesis", "is a text of at most 2,000 characters")])
         return planning.create_experiment(
             prompt=prompt, plan=read_plan(body), name=str(body.get("name") or f"{prompt.name}: {body.get('metric')}"),
-            label=_label(body), hypothesis=hypothesis, at=at, actor=self.principal.name,
+            label=_label(body), hypothesis=hypothesis, application=self._served(body), at=at, actor=self.principal.name,
         )  # fmt: skip
 
 
@@ -111,7 +119,8 @@ class RolloutsView(_ExperimentsView):
         )  # fmt: skip
         return planning.create_experiment(
             prompt=prompt, plan=plan, name=str(body.get("name") or f"{prompt.name} to version {to_version}"),
-            label=label, kind=Experiment.Kind.ROLLOUT, at=at, actor=self.principal.name,
+            label=label, kind=Experiment.Kind.ROLLOUT, application=self._served(body), at=at,
+            actor=self.principal.name,
         )  # fmt: skip
 
 

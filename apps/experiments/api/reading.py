@@ -17,10 +17,10 @@ _FIELDS = frozenset(
     {
         "name", "hypothesis", "prompt", "label", "unit", "variants", "metric", "direction", "guardrails", "alpha",
         "power", "minimum_detectable_effect", "minimum_worthwhile", "planned_n", "min_days", "approval", "steps",
-        "layer", "layer_share", "control",
+        "layer", "layer_share", "control", "application",
     }
 )  # fmt: skip
-_ROLLOUT_FIELDS = frozenset({"name", "prompt", "label", "to_version", "steps", "guardrails", "approval"})
+_ROLLOUT_FIELDS = frozenset({"name", "prompt", "label", "to_version", "steps", "guardrails", "approval", "application"})
 
 
 def read_plan(body: Mapping[str, Any]) -> Plan:

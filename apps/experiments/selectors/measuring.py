@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from django.db import connection
 
+from apps.evaluations.domain.metrics import metrics as metrics_of
 from apps.evaluations.domain.registry import REGISTRY
+from apps.evaluations.selectors import Filters, read_tally
 from apps.experiments.domain.criteria import AT_WORST
 from apps.experiments.domain.measures import MEASURES
 from apps.experiments.domain.statistics import RatioSummary
@@ -43,6 +45,8 @@ _EXPRESSIONS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 _PATTERN = "(patterns @> ARRAY['{}'])::int"
 BASELINE_DAYS = 28
+# A baseline of fewer conversations says too little to refuse a gate by.
+_ENOUGH = 100
 
 
 @dataclass(frozen=True)
@@ -152,30 +156,42 @@ def read_period(
 _NOTHING = RatioSummary(0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
-def baselines(*, organization_id: int, metrics: Iterable[str], at: datetime) -> dict[str, tuple[float, int]]:
-    """Return (value, conversations it rests on) of each metric over the last 28 days; without data it is left out."""
-    wanted = list(dict.fromkeys(metrics))
+def known_rates(*, application_id: int | None, metrics: Iterable[str], at: datetime) -> dict[str, float]:
+    """Return the rate of each proportion over the last 28 days: of an application, or, without one, of all.
+
+    What rests on fewer than 100 of its own denominator is left out: it says too little to plan or refuse by.
+    """
+    wanted = [each for each in dict.fromkeys(metrics) if MEASURES[each].is_proportion]
     if not wanted:
         return {}
-    sums = [", ".join(f"sum(({side})::float8)" for side in expressions_of(metric)) for metric in wanted]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {', '.join(sums)} FROM evaluations_conversationfact"  # noqa: S608
-            " WHERE organization_id = %s AND day > %s AND day <= %s",
-            [organization_id, (at - timedelta(days=BASELINE_DAYS)).date(), at.date()],
-        )
-        (row,) = cursor.fetchall()
-    pairs = zip(wanted, row[::2], row[1::2], strict=True)
-    return {metric: (float(top or 0) / float(bottom), int(bottom)) for metric, top, bottom in pairs if bottom}
+    midnight = datetime.combine(at.astimezone(UTC).date(), time(), UTC) + timedelta(days=1)
+    since = midnight - timedelta(days=BASELINE_DAYS)
+    found = metrics_of(
+        read_tally(Filters(application_id=application_id, since=since, until=midnight)),
+        sections=("security", "quality", "business"),
+    )
+    rates = {}
+    for metric in wanted:
+        registered = REGISTRY[metric]
+        n, value = registered.units(found) or 0.0, registered.read(found) or 0.0
+        if n >= _ENOUGH:
+            # The registry counts leads; an experiment divides them by conversations.
+            rates[metric] = value if registered.unit == "fraction" else value / n
+    return rates
 
 
-def users_seen(*, organization_id: int, at: datetime) -> int | None:
-    """Return how many users the last 28 days had; None where conversations name none."""
+def users_seen(*, organization_id: int, application_id: int | None = None, at: datetime) -> int | None:
+    """Return how many users the last 28 days had, of an application or of all; None where conversations name none."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(DISTINCT unit_hash) FROM evaluations_conversationfact"
-            " WHERE organization_id = %s AND day > %s AND day <= %s AND unit_hash <> ''",
-            [organization_id, (at - timedelta(days=BASELINE_DAYS)).date(), at.date()],
-        )
+            " WHERE organization_id = %(organization)s"
+            " AND (%(application)s::bigint IS NULL OR application_id = %(application)s)"
+            " AND day > %(since)s AND day <= %(until)s AND unit_hash <> ''",
+            {
+                "organization": organization_id, "application": application_id,
+                "since": (at - timedelta(days=BASELINE_DAYS)).date(), "until": at.date(),
+            },
+        )  # fmt: skip
         (row,) = cursor.fetchall()
     return int(row[0]) or None

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from apps.evaluations.domain.registry import REGISTRY
-from apps.experiments.domain.measures import MEASURES
 from apps.experiments.domain.plans import (
     BadPlan,
     GuardrailPlan,
@@ -19,14 +18,12 @@ from apps.experiments.domain.plans import (
     unreachable_gates,
 )
 from apps.experiments.models import Experiment
-from apps.experiments.selectors.measuring import baselines, users_seen
+from apps.experiments.selectors.measuring import known_rates, users_seen
 from apps.library import selectors as library
 from apps.library.models import Prompt
+from apps.organizations.models import Application
 from apps.organizations.services import record_audit
 from apps.platform.identifiers import new_identifier
-
-# A baseline of fewer conversations says too little to refuse a gate by.
-_ENOUGH = 100
 
 
 def create_experiment(
@@ -39,8 +36,12 @@ def create_experiment(
     kind: str = Experiment.Kind.EXPERIMENT,
     label: str = "production",
     hypothesis: str = "",
+    application: Application | None = None,
 ) -> Experiment:
     """Write a draft. Call inside tenant(...).
+
+    A prompt is the organization's, so its size and its gates are judged by everybody's traffic; ``application`` says
+    whose users alone will be served it.
 
     Raises BadPlan for a plan that cannot be run, names versions that do not exist, or has a gate that its size can
     never pass, with the arithmetic.
@@ -57,23 +58,19 @@ def create_experiment(
     if faults:
         raise BadPlan(faults)
     metrics = [*([plan.metric] if plan.metric else []), *(each.metric for each in plan.guardrails)]
-    before = {
-        metric: value
-        for metric, (value, n) in baselines(organization_id=prompt.organization_id, metrics=metrics, at=at).items()
-        if n >= _ENOUGH
-    }
-    there_are = users_seen(organization_id=prompt.organization_id, at=at) if plan.unit == "user" else None
-    planned = planned_units(plan, baseline=before.get(plan.metric or ""), there_are=there_are)
-    plan = replace(plan, planned_n=planned)
-    rates = {metric: value for metric, value in before.items() if MEASURES[metric].is_proportion}
+    of = application.id if application else None
+    rates = known_rates(application_id=of, metrics=metrics, at=at)
+    organization_id = prompt.organization_id
+    there_are = users_seen(organization_id=organization_id, application_id=of, at=at) if plan.unit == "user" else None
+    plan = replace(plan, planned_n=planned_units(plan, baseline=rates.get(plan.metric or ""), there_are=there_are))
     if unreachable := unreachable_gates(plan, baselines=rates):
         raise BadPlan([("guardrails", words) for words in unreachable])
     experiment: Experiment = Experiment.objects.create(
-        organization_id=prompt.organization_id, public_id=new_identifier("x"), kind=kind, name=name[:200],
+        organization_id=organization_id, public_id=new_identifier("x"), kind=kind, name=name[:200],
         hypothesis=hypothesis, prompt=prompt, label=label, plan=as_plain(plan), created_by=actor, created_at=at,
     )  # fmt: skip
     record_audit(
-        organization_id=prompt.organization_id, at=at, actor=actor, action=f"{kind}.created",
+        organization_id=organization_id, at=at, actor=actor, action=f"{kind}.created",
         subject=experiment.public_id, prompt=prompt.name, name=name[:200],
     )  # fmt: skip
     return experiment

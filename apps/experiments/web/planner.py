@@ -18,7 +18,7 @@ from apps.evaluations.selectors import Filters, read_tally
 from apps.experiments.domain.forecasting import forecast
 from apps.experiments.domain.measures import MEASURES
 from apps.experiments.domain.plans import BadPlan, GuardrailPlan, Plan, VariantPlan
-from apps.experiments.selectors.measuring import BASELINE_DAYS
+from apps.experiments.selectors.measuring import BASELINE_DAYS, known_rates
 from apps.experiments.services.planning import create_experiment, direction_of
 from apps.library import selectors as library
 from apps.library.models import Prompt
@@ -53,7 +53,7 @@ def _amount(label: str, most: float, words: str = "", *, required: bool = True) 
 class PlanForm(forms.Form):
     """A plan of two versions. Effects, margins and the baseline are in points and percent, as people say them."""
 
-    application = forms.ChoiceField(required=False, help_text="Whose traffic the baseline is of.")
+    application = forms.ChoiceField(required=False, help_text="Whose users are served: baseline and gates are theirs.")
     prompt = forms.ChoiceField()
     label = forms.ChoiceField(help_text="Control is the version it names now.")
     version = forms.TypedChoiceField(label="Treatment", coerce=int)
@@ -148,8 +148,10 @@ def plan_experiment(request: HttpRequest, access: Access) -> HttpResponse:
         application = next((each for each in applications if each.slug == form.cleaned_data["application"]), None)
         worked = _work_out(form, application, access)
         context["worked"] = worked
-        if posted and worked["planned"] and not form.errors and (made := _create(form, worked["planned"], access)):
-            return redirect("experiment", experiment_id=made)
+        if posted and worked["planned"] and not form.errors:
+            made = _create(form, worked["planned"], application, access)
+            if made is not None:
+                return redirect("experiment", experiment_id=made)
         if posted and worked["missing"]:
             form.add_error("baseline", "Type one: nothing was measured to plan from.")
     context["form"] = form
@@ -157,13 +159,13 @@ def plan_experiment(request: HttpRequest, access: Access) -> HttpResponse:
     return TemplateResponse(request, "portal/planner.html", context, status=422 if posted else 200)
 
 
-def _create(form: PlanForm, planned: int, access: Access) -> str | None:
+def _create(form: PlanForm, planned: int, application: Application | None, access: Access) -> str | None:
     given = form.cleaned_data
     try:
         return create_experiment(
             prompt=form.chosen, plan=replace(form.plan(), planned_n=planned), label=given["label"],
             name=given["name"] or f"{form.chosen.name}: {given['metric']}", hypothesis=given["hypothesis"],
-            at=access.now, actor=access.actor,
+            application=application, at=access.now, actor=access.actor,
         ).public_id  # fmt: skip
     except BadPlan as error:
         for field, words in error.faults:
@@ -202,7 +204,11 @@ def _work_out(form: PlanForm, application: Application | None, access: Access) -
     }  # fmt: skip
     if baseline is None:
         return told
-    rates = {each.metric: rate for each in plan.guardrails if (rate := REGISTRY[each.metric].read(found)) is not None}
+    # As the draft will be judged.
+    rates = known_rates(
+        application_id=application.id if application else None, metrics=[each.metric for each in plan.guardrails],
+        at=access.now,
+    )  # fmt: skip
     there_are = round(counted) or None
     try:
         needed = forecast(plan, baseline=baseline, rates=rates, there_are=there_are, units_a_day=a_day)

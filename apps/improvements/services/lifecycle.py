@@ -265,7 +265,7 @@ def _experiment(improvement: Improvement, *, at: datetime, actor: str) -> None:
     try:
         experiment = create_experiment(
             prompt=improvement.prompt, name=improvement.key, plan=plan, at=at, actor=actor, label=improvement.label,
-            hypothesis=improvement.expect,
+            hypothesis=improvement.expect, application=improvement.application,
         )  # fmt: skip
         improvement.experiment = experiments.start(experiment_id=experiment.id, at=at, actor=actor)
     except (BadPlan, experiments.NotNow) as error:
