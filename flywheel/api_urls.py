@@ -13,7 +13,7 @@ from apps.ingestion.api import views as ingestion
 from apps.insights.api import alerts
 from apps.insights.api import views as insights
 from apps.library.api import guarding, guardrails, prompts
-from apps.organizations.api import models, webhooks
+from apps.organizations.api import audit, models, webhooks
 from apps.organizations.api import views as organizations
 from apps.reports.api import views as reports
 from flywheel.openapi import OpenApiView
@@ -98,6 +98,7 @@ urlpatterns = [
     path("cycles/config", cycles.CycleConfigView.as_view()),
     path("cycles/<str:cycle_id>", cycles.CycleView.as_view()),
     path("cycles/<str:cycle_id>/retry", cycles.RetryCycleView.as_view()),
+    path("audit-events", audit.AuditEventsView.as_view()),
     path("webhooks", webhooks.WebhooksView.as_view()),
     path("webhooks/<str:webhook_id>", webhooks.WebhookView.as_view()),
     path("webhooks/<str:webhook_id>/rotate", webhooks.RotateWebhookView.as_view()),

@@ -111,6 +111,7 @@ DOORS = {
     "cycles/config": {"GET": "read", "PUT": "admin"},
     "cycles/<str:cycle_id>": {"GET": "read"},
     "cycles/<str:cycle_id>/retry": {"POST": "experiments"},
+    "audit-events": {"GET": "admin"},
     "webhooks": {"GET": "admin", "POST": "admin"},
     "webhooks/<str:webhook_id>/rotate": {"POST": "admin"},
     "webhooks/<str:webhook_id>/enable": {"POST": "admin"},
