@@ -21,6 +21,7 @@ OUTSIDE_ROW_SECURITY = {
     "cycles_schedule": "the tick looks for every organization's slots; times and ids only",
     "reports_reportschedule": "the tick looks for every organization's reports; times and ids only",
     "reports_financepermission": "what a member may is asked before entering, as the membership is",
+    "usersessions_usersession": "where a person is signed in, whatever organizations they belong to",
     "platform_workitem": "workers look for everybody's work; ids and leases only",
 }
 _FRAMEWORK = ("auth_", "account_", "socialaccount_", "mfa_", "django_")

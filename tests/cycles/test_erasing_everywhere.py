@@ -125,6 +125,7 @@ KEPT = {
     "platform_outboxevent": "what insights and decisions say: figures of many",
     "platform_webhookendpoint": _SETTINGS,
     "platform_webhookdelivery": "statuses",
+    "usersessions_usersession": "where somebody who works here is signed in, not whom logs name; goes with the account",
 }
 _TEXT = "'text', 'varchar', 'bpchar', 'jsonb', 'json', 'bytea', '_text', '_varchar', 'citext', 'xml'"
 

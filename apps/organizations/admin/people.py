@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group, User
 from django.contrib.sites.models import Site
@@ -20,8 +21,8 @@ from apps.organizations.models import Invitation, Membership
 from apps.platform import clock
 from apps.platform.administration import ReadOnlyAdmin
 
-# Roles are memberships; second factors and tokens are secrets of their owners.
-admin.site.unregister([User, Group, Site, EmailAddress, Authenticator, SocialAccount, SocialToken])
+# Roles are memberships; second factors, tokens and sessions are secrets of their owners.
+admin.site.unregister([User, Group, Site, EmailAddress, Authenticator, SocialAccount, SocialToken, UserSession])
 
 
 @admin.register(User)

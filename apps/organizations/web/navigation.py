@@ -133,6 +133,7 @@ def _account_links(request: HttpRequest) -> list[dict[str, str]]:
         {"label": "E-mail addresses", "url": reverse("account_email")},
         {"label": "Password", "url": reverse("account_change_password")},
         {"label": "Two-factor sign-in", "url": reverse("mfa_index")},
+        {"label": "Sessions", "url": reverse("usersessions_list")},
     ]
     if request.user.is_authenticated and request.user.is_staff:
         links.append({"label": "Administration", "url": reverse("admin:index")})

@@ -10,7 +10,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.platform.templatetags import blocks, drawing, figures, highlighting, marking
+from apps.platform.templatetags import blocks, browsers, drawing, figures, highlighting, marking
 
 register = template.Library()
 
@@ -27,6 +27,7 @@ register.filter("is_thin", figures.is_thin)
 register.filter("when", figures.when)
 register.filter("when_in_full", figures.when_in_full)
 register.filter("plain", figures.plain)
+register.filter("browser", browsers.browser)
 register.filter("has_chart", lambda value: not blocks.is_empty(value))
 
 register.simple_tag(drawing.icon, name="icon")
