@@ -5,7 +5,7 @@ from django.urls import path
 from apps.cycles.web import cycles, erasing, home, onboarding
 from apps.evaluations.web import conversations, dashboards, pinned, runs, threat_patterns, verdicts
 from apps.experiments.web import experiments, planner
-from apps.improvements.web import improvements, shared
+from apps.improvements.web import board, improvements, shared
 from apps.improvements.web import insights as one_insight
 from apps.ingestion.web import policies, sources
 from apps.ingestion.web import views as captured
@@ -46,7 +46,8 @@ urlpatterns = [
     path("insights/<str:insight_id>/acknowledge/", insights.acknowledge, name="acknowledge_insight"),
     path("insights/<str:insight_id>/assign/", insights.assign, name="assign_insight"),
     path("insights/<str:insight_id>/comment/", insights.comment, name="comment_on_insight"),
-    path("improvements/", improvements.improvement_list, name="improvements"),
+    path("improvements/", board.improvement_list, name="improvements"),
+    path("improvements/column/", board.column, name="improvements_column"),
     path("improvements/<str:improvement_id>/", improvements.improvement, name="improvement"),
     path("improvements/<str:improvement_id>/<slug:action>/", improvements.act, name="act_on_improvement"),
     path("experiments/", experiments.experiment_list, name="experiments"),

@@ -124,12 +124,18 @@ def make_insight(application: Application, signal: Signal = ESCALATIONS, at: dat
     return stories.record_look(application=application, period=period, look=seen, at=at).seen[0]
 
 
-def make_improvement(prompt: str, application: Application) -> Improvement:
-    """Return a proposal by hand for a prompt that is in production. Call inside tenant(...)."""
+def make_improvement(
+    prompt: str, application: Application, title: str = "exact", *, content: str = "Be kind and exact.", **state: Any
+) -> Improvement:
+    """Return a proposal by hand for a prompt that is in production, moved to ``state``. Call inside tenant(...)."""
     found = library.find_prompt(prompt)
     assert found is not None
-    version, _ = prompts.add_version(prompt=found, content="Be kind and exact.", at=AT, actor="test")
-    return proposing.propose_by_hand(
-        application=application, version=version, title="exact", why="a hunch", metric="escalation_rate", at=AT,
+    version, _ = prompts.add_version(prompt=found, content=content, at=AT, actor="test")
+    made = proposing.propose_by_hand(
+        application=application, version=version, title=title, why="a hunch", metric="escalation_rate", at=AT,
         actor="test",
     )  # fmt: skip
+    if state:
+        Improvement.objects.filter(id=made.id).update(**state)
+        made.refresh_from_db()
+    return made

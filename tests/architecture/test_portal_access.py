@@ -89,6 +89,7 @@ DOORS = {
     "assign_insight": Door(None, WORKERS, ids=("insight_id",), form={"team": "product"}),
     "comment_on_insight": Door(None, WORKERS, ids=("insight_id",), form={"text": "I look into it."}),
     "improvements": Door(ROLES),
+    "improvements_column": Door(ROLES),
     "improvement": Door(ROLES, ids=("improvement_id",)),
     "act_on_improvement": Door(None, WORKERS, ids=("improvement_id", "action")),
     "experiments": Door(ROLES),

@@ -73,7 +73,11 @@ def test_a_proposal_is_read_approved_and_started(open_browser: Open, trying: Try
     analyst.page.get_by_role("link", name="exact").click()
     expect(analyst.page.locator(".fw-diff--in")).to_contain_text("Be kind and exact.")
     analyst.page.get_by_role("button", name="Approve").click()
+    dialog = analyst.page.locator("#fw-dialog")
+    dialog.get_by_label("Why?").fill("It answers <b>what</b> was found.")
+    dialog.get_by_role("button", name="Approve").click()
     expect(analyst.page.locator(".fw-lede")).to_contain_text("approved")
+    expect(analyst.page.get_by_role("row", name="Approved")).to_contain_text("It answers <b>what</b> was found.")
     analyst.page.get_by_role("button", name="Start", exact=True).click()
 
     expect(analyst.page.locator(".fw-lede")).to_contain_text("running")
@@ -129,11 +133,11 @@ def test_the_return_is_read_and_its_report_taken_along(open_browser: Open, tryin
     expect(executive.page.get_by_role("heading", level=1)).to_contain_text("eturn")
     executive.go("/roi/reports/")
     executive.page.get_by_role("button", name="This month until now").click()
-    executive.page.wait_for_load_state()
+    expect(executive.page.get_by_text("A worker is writing it.")).to_be_visible()
     with tenant(trying.organization.id):
         report = Report.objects.get()
         reporting.write(organization=trying.organization, report_id=report.public_id, at=clock.now(trying.organization))
-    executive.go(f"/roi/reports/{report.public_id}/")
+    expect(executive.page.get_by_text("A worker is writing it.")).not_to_be_visible()
     with executive.page.expect_download() as waiting:
         executive.page.locator("main").get_by_role("link", name="PDF").click()
     file = tmp_path / "report.pdf"

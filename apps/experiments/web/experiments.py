@@ -37,7 +37,7 @@ _ACTIONS: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
     "pause": (("Pause", "plain", (State.RUNNING,)),),
     "roll_back": (("Roll back", "stop", (State.RUNNING, State.PAUSED, State.INVALID, State.AWAITING_APPROVAL)),),
 }
-# What changes what everybody is served is asked twice.
+# What changes what everybody is served is asked twice, and for a reason.
 _CONFIRM = {
     "approve": "Everybody is served the winner from now on. The decision is kept with your name.",
     "roll_back": "Everybody is served the previous version again within a second. The experiment ends; its data stay.",
@@ -125,7 +125,8 @@ def act(request: HttpRequest, access: Access, experiment_id: str, action: str) -
     if action not in _ACTS:
         raise Http404("There is no such action.")
     try:
-        _ACTS[action](experiment_id=found.id, at=access.now, actor=access.actor)
+        said = {"reason": request.POST.get("reason", "")[:500]} if action in _CONFIRM else {}
+        _ACTS[action](experiment_id=found.id, at=access.now, actor=access.actor, **said)
     except lifecycle.NotNow as error:
         messages.error(request, str(error))
     return redirect("experiment", experiment_id=experiment_id)

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from apps.experiments.domain.measures import MEASURES
 from apps.improvements import selectors
 from apps.improvements.models import Improvement
+from apps.improvements.selectors.board import Wanted, list_wanted
 from apps.improvements.services import lifecycle, probing, proposing
 from apps.insights.selectors.insights import find_insight
 from apps.library import selectors as library
@@ -43,12 +44,8 @@ class ImprovementsView(OrganizationView):
         state = request.query_params.get("state", "")
         if state and state not in Improvement.State.values:
             raise Problem(422, "bad_filter", f"state is one of {', '.join(Improvement.State.values)}.")
-        found = selectors.list_improvements(
-            before=read_place(request),
-            limit=PAGE + 1,
-            application_id=application.id if application else None,
-            state=state,
-        )
+        wanted = Wanted(application_id=application.id if application else None, state=state)
+        found = list_wanted(wanted, before=read_place(request), limit=PAGE + 1)
         page, following = cut_page(request, found, size=PAGE, key=lambda each: [each.id])
         return Response({"results": [show(each) for each in page], "next": following})
 

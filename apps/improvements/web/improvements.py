@@ -1,4 +1,4 @@
-"""Improvements: what is proposed and why, what it changes, what became of it; approved, rejected, started, retired."""
+"""One improvement: why, what it changes, what became of it; approved, rejected, started, retired."""
 
 from __future__ import annotations
 
@@ -16,14 +16,11 @@ from apps.experiments.web.experiments import written, written_change, written_in
 from apps.improvements import selectors
 from apps.improvements.models import Improvement
 from apps.improvements.services import lifecycle, probing
+from apps.improvements.web.cards import row
 from apps.library.domain.guardrails import read_guardrail
 from apps.library.web.guardrails import shown_backtests
 from apps.organizations.web.access import READERS, WORKERS, Access, page_url, portal_page
-from apps.organizations.web.paging import cut_page, read_before
-from apps.organizations.web.tabs import read_state, state_tabs
-from apps.organizations.web.views import show_views
 
-_PAGE = 30
 State = Improvement.State
 _ACTS: dict[str, tuple[str, str, tuple[str, ...], Callable[..., Improvement]]] = {
     "approve": ("Approve", "primary", (State.PROPOSED,), lifecycle.approve),
@@ -34,35 +31,15 @@ _ACTS: dict[str, tuple[str, str, tuple[str, ...], Callable[..., Improvement]]] =
     "retire": ("Take it back", "stop", (State.RUNNING, State.DEPLOYED, State.WON), lifecycle.retire),
 }
 
-_TAKEN_BACK = "Everybody is served again what was served before it. The change keeps its history."
+# What is asked twice, and for a reason.
+_CONFIRM = {
+    "approve": "It goes on: it is tried on users drawn by lot, or, as a security change, goes to everybody at once.",
+    "reject": "It is not tried, and the same is not proposed again while it cools down.",
+    "retire": "Everybody is served again what was served before it. The change keeps its history.",
+}
 _SOURCES = {
     "shown": "of the shipped set", "held_out": "of its held-out half", "own": "that succeeded here before",
 }  # fmt: skip
-
-
-@require_safe
-@portal_page()
-def improvement_list(request: HttpRequest, access: Access) -> HttpResponse:
-    """List improvements, newest first; what waits for a person is said."""
-    before = read_before(request)
-    state = read_state(request, State.values)
-    found = selectors.list_improvements(
-        before=before, limit=_PAGE + 1, application_id=access.application_id, state=state
-    )
-    page, pager = cut_page(found, _PAGE, "improvements", access, before=before, state=state)
-    context = {
-        "tabs": state_tabs("improvements", access, State.values, state),
-        "saved": show_views("improvements", access, {"state": state}),
-        "rows": [_row(each) for each in page],
-        "page": pager,
-        "empty": {"title": f"Nothing is {state}", "text": "Look at another state, or at all of them."}
-        if state
-        else {
-            "title": "Nothing is proposed",
-            "text": "When a trigger fires, the playbook proposes a change here, with its reason and the difference.",
-        },
-    }
-    return TemplateResponse(request, "portal/improvements.html", context)
 
 
 @require_safe
@@ -73,7 +50,7 @@ def improvement(request: HttpRequest, access: Access, improvement_id: str) -> Ht
     outcome = found.outcome or {}
     metric = outcome.get("metric")
     context = {
-        "improvement": _row(found)
+        "improvement": row(found)
         | {
             "why": found.why, "expect": found.expect, "reason": found.reason, "policy": found.policy.replace("_", " "),
             "prompt_url": reverse("prompt", args=[found.prompt.name]),
@@ -117,7 +94,8 @@ def act(request: HttpRequest, access: Access, improvement_id: str, action: str) 
     if action not in _ACTS:
         raise Http404("There is no such action.")
     try:
-        _ACTS[action][-1](improvement_id=found.id, at=access.now, actor=access.actor)
+        said = {"reason": request.POST.get("reason", "")[:500]} if action in _CONFIRM else {}
+        _ACTS[action][-1](improvement_id=found.id, at=access.now, actor=access.actor, **said)
     except (lifecycle.NotNow, probing.NotReplayable) as error:
         messages.error(request, str(error))
     return redirect("improvement", improvement_id=improvement_id)
@@ -169,33 +147,13 @@ def _guardrail(found: Improvement) -> dict[str, Any] | None:
     }
 
 
-def _row(found: Improvement) -> dict[str, Any]:
-    return {
-        "id": found.public_id,
-        "url": reverse("improvement", args=[found.public_id]),
-        "title": found.title,
-        "key": found.key,
-        "application": found.application.name,
-        "prompt": found.prompt.name,
-        "change": _change(found),
-        "state": found.state,
-        "waits": "a person's approval" if found.state == State.PROPOSED and found.policy == "manual_review" else "",
-        "proposed_at": found.proposed_at,
-    }
-
-
-def _change(found: Improvement) -> str:
-    changes = [f"version {found.base_version} → {found.version}"] if found.version != found.base_version else []
-    return " and ".join(changes + ([f"guardrail {found.guardrail}"] if found.guardrail else []))
-
-
 def _actions(found: Improvement) -> list[dict[str, str]]:
     return [
         {
             "words": words,
             "kind": kind,
             "url": reverse("act_on_improvement", args=[found.public_id, action]),
-            "confirm": _TAKEN_BACK if action == "retire" else "",
+            "confirm": _CONFIRM.get(action, ""),
         }
         for action, (words, kind, states, _) in _ACTS.items()
         if found.state in states

@@ -30,7 +30,7 @@
     navigator.clipboard.writeText(source.value !== undefined ? source.value : source.innerText).then(() => say("Copied"), select);
   }
 
-  /* --- keys: "/" searches, j and k walk, 1 to 4 answer, Escape closes --------------------------- */
+  /* --- keys: "/" searches, j and k walk (a board: h and l, too), 1 to 4 answer, Escape closes --------------------------- */
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") document.querySelectorAll("details.fw-more[open]").forEach((more) => { more.open = false; more.querySelector("summary").focus(); });
@@ -40,11 +40,25 @@
       if (field) { event.preventDefault(); field.focus(); field.select(); }
       return;
     }
+    if (walk(event.key)) { event.preventDefault(); return; }
     const answer = document.querySelector(`[data-fw-key="${CSS.escape(event.key)}"]`);
     if (!answer) return;
     event.preventDefault();
     if (answer.tagName === "INPUT") { answer.checked = true; answer.focus(); } else answer.click();
   });
+
+  /* On a board j and k go down and up a column, h and l to the column beside; the first of them enters it. */
+  function walk(key) {
+    const step = { j: [0, 1], k: [0, -1], h: [-1, 0], l: [1, 0] }[key];
+    const board = document.querySelector("[data-fw-board]");
+    if (!step || !board) return false;
+    const columns = [...board.children].map((column) => [...column.querySelectorAll("[data-fw-card]")].filter((card) => card.offsetParent !== null)).filter((cards) => cards.length);
+    const at = columns.findIndex((cards) => cards.includes(document.activeElement));
+    const column = columns[Math.min(Math.max(at + (at < 0 ? 1 : step[0]), 0), columns.length - 1)];
+    const row = at < 0 ? 0 : columns[at].indexOf(document.activeElement) + step[1];
+    column?.[Math.min(Math.max(row, 0), column.length - 1)].focus();
+    return Boolean(column);
+  }
 
   /* --- confirmation --------------------------------------------------------------------------- */
   const dialog = document.getElementById("fw-dialog");
@@ -58,9 +72,14 @@
     dialog.querySelector("[data-fw-words]").textContent = words;
     dialog.querySelector("[value=yes]").textContent = submitter?.dataset.fwVerb || submitter?.textContent.trim() || "Go on";
     dialog.returnValue = "";
+    const why = dialog.querySelector("[data-fw-why]");
+    const reason = why.querySelector("textarea");
+    why.hidden = form.dataset.fwReason === undefined;
+    reason.value = "";
     dialog.showModal();
     dialog.addEventListener("close", () => {
       if (dialog.returnValue !== "yes") return;
+      if (!why.hidden) form.elements.reason.value = reason.value;
       form.dataset.fwConfirmed = "1";
       form.requestSubmit(submitter);
       delete form.dataset.fwConfirmed;

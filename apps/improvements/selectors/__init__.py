@@ -20,21 +20,7 @@ NO_MODEL = "no model is set for probes: a prompt can only be tried by sending it
 
 def find_improvement(public_id: str) -> Improvement | None:
     """Return the improvement of this id, with what it is about."""
-    return _with_subjects().filter(public_id=public_id).first()
-
-
-def list_improvements(
-    *, before: int | None, limit: int, application_id: int | None = None, state: str = ""
-) -> list[Improvement]:
-    """Return a page, newest first."""
-    rows = _with_subjects()
-    if application_id is not None:
-        rows = rows.filter(application_id=application_id)
-    if state:
-        rows = rows.filter(state=state)
-    if before is not None:
-        rows = rows.filter(id__lt=before)
-    return list(rows.order_by("-id")[:limit])
+    return with_subjects(Improvement.objects.filter(public_id=public_id)).first()
 
 
 def list_open_improvements(application_id: int | None) -> list[Improvement]:
@@ -45,10 +31,9 @@ def list_open_improvements(application_id: int | None) -> list[Improvement]:
     return list(rows.order_by("-id")[:100])
 
 
-def _with_subjects() -> QuerySet[Improvement]:
-    return Improvement.objects.select_related(
-        "application", "prompt", "experiment", "insight", "guardrail", "guardrail_before"
-    )
+def with_subjects(rows: QuerySet[Improvement]) -> QuerySet[Improvement]:
+    """Return improvements read with what they are about."""
+    return rows.select_related("application", "prompt", "experiment", "insight", "guardrail", "guardrail_before")
 
 
 def backtest_of(improvement: Improvement) -> Backtest | None:
