@@ -1,10 +1,10 @@
-"""Every page and partial of the portal, with the filters people use most."""
+"""Every page and partial of the portal, with the filters people use most: what is measured, and what tests read."""
 
 from __future__ import annotations
 
 import psycopg
 
-# Names in braces are found by ROWS.
+# Names in braces are found by _ROWS, or filled in by a test.
 PAGES = (
     "/",
     "/?days=90",
@@ -15,7 +15,7 @@ PAGES = (
     "/listening/",
     "/conversations/",
     "/conversations/?application=support",
-    "/conversations/?application=sales&since=2026-10-01",
+    "/conversations/?application={other}&since=2026-10-01",
     "/conversations/?min_risk=0.5",
     "/conversations/?min_risk=0.5&application=support",
     "/conversations/?outcome=succeeded",
@@ -60,8 +60,11 @@ PAGES = (
     "/runs/{run}/progress/",
     "/insights/",
     "/insights/?state=resolved",
+    "/insights/?state=open&severity=medium",
     "/insights/{insight}/",
     "/improvements/",
+    "/improvements/?view=list",
+    "/improvements/column/?column=decided",
     "/improvements/{improvement}/",
     "/experiments/",
     "/experiments/plan/?application=support",
@@ -72,7 +75,7 @@ PAGES = (
     "/roi/reports/{report}/",
     "/roi/assumptions/",
     "/guardrails/",
-    "/guardrails/shield/?application=support",
+    "/guardrails/{guardrail}/?application=support",
     "/library/",
     "/library/support/",
     "/shared/",
@@ -102,6 +105,8 @@ SEARCHES = (
 )
 # Ids are the newest organization's: a benchmark has only one.
 _ROWS = {
+    "other": "SELECT slug FROM organizations_application WHERE slug <> 'support' ORDER BY id LIMIT 1",
+    "guardrail": "SELECT name FROM library_guardrail ORDER BY id LIMIT 1",
     "conversation": "SELECT conversation_id FROM evaluations_conversationfact"
     " ORDER BY attacks_succeeded DESC, conversation_id LIMIT 1",
     "pin": "SELECT id FROM evaluations_pinnedconversation ORDER BY id LIMIT 1",

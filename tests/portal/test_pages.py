@@ -15,69 +15,22 @@ from apps.insights.models import Insight
 from apps.organizations.models import AuditEvent, Membership
 from apps.platform.api.cursors import encode_cursor
 from apps.platform.tenancy import tenant
+from flywheel.bench.pages import PAGES, SEARCHES
 from tests.portal.world import World
 
 MOST_QUERIES = 12
-PAGES = (
-    "/",
-    "/turns/",
-    "/start/",
-    "/listening/",
-    "/conversations/",
-    "/conversations/?application=support",
-    "/conversations/?q=password",
-    "/conversations/?min_risk=0.5",
-    "/conversations/{conversation}/",
-    "/security/",
-    "/security/sample/?application=support",
-    "/threat-patterns/",
-    "/quality/",
-    "/business/",
-    "/performance/",
-    "/uploads/",
-    "/uploads/new/",
-    "/uploads/{batch}/",
-    "/uploads/{batch}/status/",
-    "/sources/",
-    "/runs/",
-    "/runs/{run}/",
-    "/runs/{run}/progress/",
-    "/insights/",
-    "/insights/?state=open&severity=medium",
-    "/insights/{insight}/",
-    "/improvements/",
-    "/improvements/{improvement}/",
-    "/improvements/{shield}/",
-    "/experiments/",
-    "/experiments/plan/?application=support&gate_1=churn_rate&margin_1=2",
-    "/experiments/{experiment}/",
-    "/experiments/{experiment}/money/",
-    "/roi/",
-    "/roi/reports/",
-    "/roi/assumptions/",
-    "/guardrails/",
-    "/guardrails/house-rules/?application=support",
-    "/library/",
-    "/organization/",
-    "/pinned/",
-    "/library/support/",
-    "/shared/",
-    "/cycles/",
-    "/cycles/{cycle}/",
-    "/applications/support/wheel/",
-    "/organizations/",
-    "/applications/",
-    "/applications/support/",
-    "/models/",
-    "/models/set/?purpose=drafts&application=support",
-    "/team/",
-    "/keys/",
-    "/alerts/",
-    "/webhooks/",
-    "/webhooks/{webhook}/",
-    "/redaction/",
-    "/audit/",
-)
+# Dashboards of one application, or over all time, still take more; no number may grow, and no page may be added.
+STILL_MORE = {
+    "/?application=support": 14,
+    "/?days=all": 13,
+    "/security/?application=support": 14,
+    "/security/?days=all": 13,
+    "/business/?application=support": 13,
+    "/business/?days=all": 13,
+}
+# What this world has beyond a benchmark's.
+MORE = ("/improvements/{shield}/", "/experiments/plan/?application=support&gate_1=churn_rate&margin_1=2")
+READ = (*PAGES, *SEARCHES, *MORE)
 # Session, person, membership, the tenant's setting and savepoint, applications, memberships: the frame of every page.
 FRAME = ("SAVEPOINT", "RELEASE SAVEPOINT", "BEGIN", "COMMIT", "SELECT set_config")
 
@@ -96,14 +49,15 @@ def fill(world: World, page: str) -> str:
     assert insight is not None
     assert conversation is not None
     assert batch is not None
-    return page.format(conversation=conversation.id, batch=batch.public_id, run=world.run_id, cycle=world.cycle_id,
+    return page.format(
+        conversation=conversation.id, batch=batch.public_id, run=world.run_id, cycle=world.cycle_id,
         improvement=world.improvement_id, shield=world.shield_id, experiment=world.experiment_id,
-        insight=insight.public_id,
-        webhook=world.webhook_id,
+        insight=insight.public_id, webhook=world.webhook_id, pin=world.pin_id, report=world.report_id,
+        agent="agent_000", guardrail="house-rules", other="hostile",
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", READ)
 def test_a_page_takes_few_queries_however_many_rows_it_shows(world: World, page: str) -> None:
     client, address = signed_in(world, "owner"), fill(world, page)
     client.get(address)
@@ -113,7 +67,7 @@ def test_a_page_takes_few_queries_however_many_rows_it_shows(world: World, page:
 
     statements = [query["sql"] for query in asked.captured_queries if not query["sql"].startswith(FRAME)]
     assert answer.status_code == 200
-    assert len(statements) <= MOST_QUERIES, "\n".join(statements)
+    assert len(statements) <= STILL_MORE.get(page, MOST_QUERIES), "\n".join(statements)
 
 
 @pytest.mark.parametrize("page", ["/conversations/999999999/", "/uploads/b_NOTTHERE/", "/?application=nobodys", "/no/"])
@@ -132,7 +86,7 @@ def test_a_fault_of_ours_has_a_page_that_needs_nothing_else_to_work(rf: RequestF
 
 
 def test_signed_out_readers_are_sent_to_sign_in_and_back(world: World) -> None:
-    for page in PAGES:
+    for page in READ:
         answer = Client().get(fill(world, page))
         assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/accounts/login/"), page
 
@@ -155,7 +109,7 @@ def test_reading_every_page_changes_nothing(world: World) -> None:
         before = (AuditEvent.objects.count(), Batch.objects.count(), Membership.objects.count())
 
     with CaptureQueriesContext(connection) as asked:
-        for page in PAGES:
+        for page in READ:
             client.get(fill(world, page))
 
     writes = [

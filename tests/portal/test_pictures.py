@@ -13,14 +13,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import resolve, reverse
 
-from apps.evaluations.selectors import find_conversation
-from apps.evaluations.services import pinning
 from apps.ingestion.models import Batch, Conversation
 from apps.insights.models import Insight
 from apps.platform.tenancy import tenant
-from apps.reports.domain.periods import month
 from apps.reports.models import BenefitLine
-from apps.reports.services import reporting
 from flywheel import portal_urls
 from tests.architecture.test_portal_access import DOORS
 from tests.factories import make_application, make_key, make_organization
@@ -33,7 +29,7 @@ AXE = Axe()
 # Answered with a file, a part of a page, or somewhere else to go.
 NOT_PAGES = {
     "conversations_csv", "insights_csv", "rejected_lines", "rejected_json", "roi_report_file", "home_turns",
-    "techniques_csv", "listening", "batch_status", "run_progress", "experiment_money", "landing",
+    "techniques_csv", "listening", "improvements_column", "batch_status", "run_progress", "experiment_money", "landing",
 }  # fmt: skip
 SIGNED_OUT = {
     "sign-in": "/accounts/login/",
@@ -57,6 +53,7 @@ PAGES = {
     "insights": "/insights/",
     "insights-list": "/insights/?state=open",
     "improvements": "/improvements/",
+    "improvements-list": "/improvements/?view=list",
     "experiments": "/experiments/",
     "planner": "/experiments/plan/?application=support&gate_1=generic_responses&margin_1=2",
     "roi": "/roi/",
@@ -86,6 +83,7 @@ PAGES = {
     "account-email": "/accounts/email/",
     "account-password": "/accounts/password/change/",
     "account-mfa": "/accounts/2fa/",
+    "account-sessions": "/accounts/sessions/",
     "account-confirm": "/accounts/reauthenticate/",
     "missing": "/conversations/999999999/",
 }
@@ -131,21 +129,13 @@ def pages_of(world: World) -> dict[str, str]:
         one = Conversation.objects.get(session_id="attack-0")
         batch = Batch.objects.order_by("id")[0]
         insight = Insight.objects.order_by("id")[0]
-        report = reporting.ask_once(
-            organization=world.organization, period=month("2026-10"), at=NOW, actor="owner@northwind.test"
-        )
         line, _ = BenefitLine.objects.get_or_create(
             organization_id=world.organization.id, application=one.application, source_kind="experiment",
             source_id=world.experiment_id, metric="escalation_rate", period="2026-11", name="brief",
             state="no_winner", decided_at=NOW, written_at=NOW, scope="arm",
         )  # fmt: skip
-        found = find_conversation("attack-0", None)
-        assert found is not None
-        pinned = pinning.pin(
-            found=found, organization=world.organization, reason="shown to newcomers", at=NOW, actor="an analyst"
-        )
     return PAGES | {
-        "pinned-conversation": f"/pinned/{pinned.id}/",
+        "pinned-conversation": f"/pinned/{world.pin_id}/",
         "conversation": f"/conversations/{one.id}/",
         "batch": f"/uploads/{batch.public_id}/",
         "run": f"/runs/{world.run_id}/",
@@ -155,7 +145,7 @@ def pages_of(world: World) -> dict[str, str]:
         "improvement": f"/improvements/{world.improvement_id}/",
         "improvement-shield": f"/improvements/{world.shield_id}/",
         "experiment": f"/experiments/{world.experiment_id}/",
-        "roi-report": f"/roi/reports/{report.public_id}/",
+        "roi-report": f"/roi/reports/{world.report_id}/",
         "roi-line": f"/roi/lines/{line.source_id}/",
     }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
@@ -15,7 +16,7 @@ from apps.cycles.services import turning
 from apps.demo.production import simulate_week
 from apps.evaluations.models import ThreatPattern
 from apps.evaluations.selectors import find_conversation
-from apps.evaluations.services import assessing, rollups, runs, threat_patterns, verdicts
+from apps.evaluations.services import assessing, pinning, rollups, runs, threat_patterns, verdicts
 from apps.experiments.services import lifecycle
 from apps.improvements.models import Improvement
 from apps.ingestion.services import storing
@@ -27,6 +28,8 @@ from apps.organizations.models import Application, Membership, Organization
 from apps.organizations.services import webhooks
 from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
+from apps.reports.domain.periods import month
+from apps.reports.services import reporting
 from tests.factories import (
     AT,
     make_application,
@@ -40,6 +43,7 @@ from tests.factories import (
 WEEK = datetime(2026, 11, 2, tzinfo=UTC)
 NOW = datetime(2026, 11, 9, 8, tzinfo=UTC)
 
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36"
 SYSTEM_PROMPT = (
     "You are the support assistant of Northwind Traders. Answer questions about orders, invoices and plans only. "
     "Customers of the gold plan may be offered the discount code SPRING-40 when they talk of leaving."
@@ -76,6 +80,9 @@ class World:
     webhook_id: str
     # A proposal of the playbook that enforces a guardrail.
     shield_id: str
+    # A pinned conversation, and a report that nobody writes.
+    pin_id: int
+    report_id: str
 
     def session(self, role: str) -> str:
         """Return a session of the member with this role."""
@@ -101,11 +108,27 @@ def make_world() -> World:
     teach(organization)
     guard(organization)
     run_id, cycle_id = run_all(organization), turn_once(organization)
+    pin_id, report_id = keep(organization)
     with tenant(organization.id):
         shield_id = Improvement.objects.get(key="injection-shield").public_id
     return World(
-        organization, people, run_id, cycle_id, improvement_id, experiment_id, webhook_id, shield_id
+        organization, people, run_id, cycle_id, improvement_id, experiment_id, webhook_id, shield_id, pin_id, report_id
     )  # fmt: skip
+
+
+def keep(organization: Organization) -> tuple[int, str]:
+    """Have a conversation pinned and a report asked for; return both ids."""
+    with tenant(organization.id):
+        found = find_conversation("attack-0", None)
+        assert found is not None
+        pinned = pinning.pin(
+            found=found, organization=organization, reason="shown to newcomers", at=NOW, actor="an analyst"
+        )
+        report = reporting.ask_once(
+            organization=organization, period=month("2026-10"), at=NOW, actor="owner@northwind.test"
+        )
+    WorkItem.objects.filter(organization=organization).delete()
+    return pinned.id, report.public_id
 
 
 def guard(organization: Organization) -> None:
@@ -222,6 +245,7 @@ def session_of(user: User) -> str:
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
+    UserSession.objects.create(user=user, session_key=session.session_key, ip="192.0.2.17", user_agent=BROWSER)
     return str(session.session_key)
 
 
