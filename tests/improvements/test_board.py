@@ -6,14 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from apps.experiments.models import Experiment
 from apps.experiments.services import lifecycle as experiments
 from apps.improvements.services import lifecycle
 from apps.improvements.web.board import _A_COLUMN
 from apps.platform.tenancy import tenant
-from tests.factories import AT
+from tests.experiments.world import World
+from tests.factories import AT, make_application, make_improvement
 from tests.improvements.shop import ADDRESS, OUTCOME, Shop
+from tests.portal.world import make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +83,29 @@ def test_what_is_decided_shows_its_effect_with_its_interval(shop: Shop) -> None:
         "units": 8_112,
     }  # fmt: skip
     assert (card["age"], card["act"]) == ("decided 2\u00a0days ago", {"person": "", "words": ""})
+
+
+def test_what_runs_shows_its_difference_so_far_and_what_it_needs() -> None:
+    trying = World()
+    judged_by = {"metric": "escalation_rate", "guardrails": [], "first_percent": 50.0}
+    with tenant(trying.organization.id):
+        proposal = make_improvement("support", make_application(trying.organization), judged_by=judged_by)
+        lifecycle.approve(improvement_id=proposal.id, at=AT, actor="one")
+        started = lifecycle.start(improvement_id=proposal.id, at=AT, actor="one").experiment
+    assert started is not None
+    trying.talk(300, escalated={"control": 0.4, "treatment": 0.1})
+    trying.tick(started.public_id)
+    client = Client()
+    client.force_login(make_member(trying.organization, "viewer"), backend="django.contrib.auth.backends.ModelBackend")
+
+    (card,) = client.get(ADDRESS).context["columns"][2]["rows"]
+
+    assert (card["effect"]["so_far"], card["effect"]["units"], card["state"]) == (True, 300, "running")
+    assert card["effect"]["difference"].startswith("−")
+    assert len(card["effect"]["interval"]) == 2
+    assert card["act"]["person"] == ""
+    assert "day" in card["act"]["words"]
+    assert card["age"] == "started just now"
 
 
 def test_filters_narrow_every_column_and_can_be_kept(shop: Shop) -> None:

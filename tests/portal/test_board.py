@@ -87,6 +87,7 @@ def test_a_phone_shows_one_column_that_waits_for_somebody_first(open_browser: Op
 
     expect(page.get_by_role("region", name="Decided")).to_be_visible()
     expect(page.get_by_role("region", name="Waits for approval")).not_to_be_visible()
+    expect(page.get_by_role("navigation", name="Where they are").get_by_text("Decided")).to_be_in_viewport(ratio=0.9)
     reader.picture(PICTURES / "improvements-board-decided-390-light.png")
 
 

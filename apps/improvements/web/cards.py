@@ -23,6 +23,7 @@ from apps.platform.templatetags.figures import duration, number, when
 from apps.platform.wording import counted
 
 State = Improvement.State
+_MINUTE = 60
 _WHO = "an owner, administrator or analyst"
 
 
@@ -150,7 +151,8 @@ def _age(found: Improvement, now: datetime) -> str:
         State.RUNNING: (found.started_at, "started"),
     }.get(State(found.state), (found.ended_at, "decided"))
     since = since or found.proposed_at
-    return f"{word} {duration(max(0.0, (now - since).total_seconds()))} ago"
+    seconds = (now - since).total_seconds()
+    return f"{word} {duration(seconds)} ago" if seconds >= _MINUTE else f"{word} just now"
 
 
 def _change(found: Improvement) -> str:

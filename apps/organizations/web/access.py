@@ -41,6 +41,8 @@ class Access:
     membership: Membership
     memberships: tuple[Membership, ...]
     application: Application | None
+    # Those of the organization, where they were read to find the one named.
+    read: tuple[Application, ...] | None = None
 
     @property
     def organization(self) -> Organization:
@@ -65,7 +67,7 @@ class Access:
     @cached_property
     def applications(self) -> list[Application]:
         """The organization's applications by name, 200 at most, read once for a page."""
-        return selectors.list_applications()
+        return selectors.list_applications() if self.read is None else list(self.read)
 
     @property
     def now(self) -> datetime:
@@ -111,8 +113,7 @@ def portal_page(roles: frozenset[str] = EVERYONE, *, in_tenant: bool = True) -> 
                 raise PermissionDenied(_FIGURES_ONLY if roles == READERS else "")
             try:
                 with tenant(membership.organization_id):
-                    application = selectors.named_application(request.GET.get("application"))
-                    access = Access(membership, memberships, application)
+                    access = Access(membership, memberships, *_applications(request.GET.get("application")))
                     request.access = access  # type: ignore[attr-defined]
                     if in_tenant:
                         return rendered(view(request, access, **arguments))
@@ -126,6 +127,18 @@ def portal_page(roles: frozenset[str] = EVERYONE, *, in_tenant: bool = True) -> 
         return page
 
     return decorate
+
+
+def _applications(slug: str | None) -> tuple[Application | None, tuple[Application, ...] | None]:
+    """Return the application named and all that were read to find it: the frame of the page shows them, too.
+
+    Raises Http404 for one that is not here.
+    """
+    if not slug:
+        return None, None
+    read = tuple(selectors.list_applications())
+    found = next((each for each in read if each.slug == slug), None)
+    return found or selectors.named_application(slug), read
 
 
 def _led_to_second_factor(request: HttpRequest, organization: Organization) -> HttpResponseBase:

@@ -11,6 +11,9 @@
   document.addEventListener("fw:theme", markTheme);
   markTheme();
 
+  /* --- tabs that do not fit: the one we are on is in sight ------------------------------------------ */
+  document.querySelectorAll(".fw-tabs").forEach((tabs) => { const current = tabs.querySelector("[aria-current]"); if (current) tabs.scrollLeft = current.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - current.clientWidth) / 2; });
+
   /* --- clicks -------------------------------------------------------------------------------- */
   document.addEventListener("click", (event) => {
     const theme = event.target.closest("[data-fw-theme]");
