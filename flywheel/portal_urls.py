@@ -3,16 +3,16 @@
 from django.urls import path
 
 from apps.cycles.web import cycles, erasing, home, onboarding
-from apps.evaluations.web import conversations, dashboards, pinned, runs, threat_patterns, verdicts
+from apps.evaluations.web import conversations, pinned, runs, threat_patterns, verdicts
 from apps.experiments.web import experiments, planner
 from apps.improvements.web import board, improvements, shared
 from apps.improvements.web import insights as one_insight
 from apps.ingestion.web import policies, sources
 from apps.ingestion.web import views as captured
-from apps.insights.web import alerts, insights
+from apps.insights.web import alerts, insights, outlook
 from apps.library.web import guardrails, prompts
 from apps.organizations.web import models, organization, people, styleguide, tenants, views, webhooks
-from apps.reports.web import assumptions, lines, roi
+from apps.reports.web import assumptions, dashboards, lines, roi
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -29,11 +29,11 @@ urlpatterns = [
     path("pinned/<int:pin_id>/", pinned.pinned, name="pinned_conversation"),
     path("pinned/<int:pin_id>/unpin/", pinned.unpin, name="unpin_conversation"),
     path("security/", dashboards.security, name="security"),
-    path("security/techniques.csv", dashboards.techniques_file, name="techniques_csv"),
     path("security/sample/", verdicts.audit_sample, name="audit_sample"),
     path("threat-patterns/", threat_patterns.pattern_list, name="threat_patterns"),
     path("threat-patterns/<int:pattern_id>/<slug:action>/", threat_patterns.act, name="act_on_threat_pattern"),
     path("quality/", dashboards.quality, name="quality"),
+    path("quality/outlook/", outlook.quality_outlook, name="quality_outlook"),
     path("business/", dashboards.business, name="business"),
     path("performance/", dashboards.performance, name="performance"),
     path("runs/", runs.run_list, name="runs"),

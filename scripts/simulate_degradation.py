@@ -16,7 +16,8 @@ from datetime import date, timedelta
 import numpy as np
 
 from apps.evaluations.domain.intervals import wilson
-from apps.insights.domain.degradation import HORIZON, WARM_UP, DailyMean, watch
+from apps.insights.domain.days import WARM_UP, DailyMean
+from apps.insights.domain.degradation import HORIZON, watch
 
 START = date(2026, 1, 1)
 DROP, WITHIN_DAYS = 0.3, 30

@@ -42,6 +42,7 @@ PAGES = (
     "/quality/?days=90",
     "/quality/?days=all",
     "/quality/?application=support",
+    "/quality/outlook/?application=support",
     "/business/",
     "/business/?days=90",
     "/business/?days=all",

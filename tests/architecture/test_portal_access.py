@@ -60,7 +60,6 @@ DOORS = {
     "erase_person": Door(None, ADMINISTRATORS, ids=("conversation_id",)),
     "conversation": Door(READERS, ids=("conversation_id",)),
     "security": Door(ROLES),
-    "techniques_csv": Door(ROLES),
     "judge": Door(None, WORKERS, ids=("conversation_id",), form={"verdict": "attack"}),
     "audit_sample": Door(READERS, WORKERS),
     "threat_patterns": Door(
@@ -68,6 +67,7 @@ DOORS = {
     ),
     "act_on_threat_pattern": Door(None, ADMINISTRATORS, ids=("pattern_id", "action")),
     "quality": Door(ROLES),
+    "quality_outlook": Door(ROLES),
     "business": Door(ROLES),
     "performance": Door(ROLES),
     "batches": Door(ROLES),

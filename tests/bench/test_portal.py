@@ -13,7 +13,7 @@ from tests.product import flywheel
 # Forms' targets and files; the address of an invitation works once; signing in leads to the landing page; the style
 # guide is there while debugging.
 NOT_PAGES = {
-    "insights_csv", "techniques_csv", "styleguide",
+    "insights_csv", "styleguide",
     "conversations_csv", "rejected_lines", "rejected_json", "roi_report_file", "erase_person", "judge",
     "act_on_threat_pattern", "cancel_run", "acknowledge_insight", "assign_insight", "comment_on_insight",
     "act_on_improvement", "act_on_experiment", "adopt_entry", "withdraw_entry", "share_version", "two_people",

@@ -5,13 +5,12 @@ from apps.evaluations.selectors.conversations import (
     AnalyzedConversation,
     find_conversation,
     get_conversation,
-    leaks,
+    gravest,
     list_facts,
     newest_start,
     poorest,
     read_conversations,
     results_of,
-    riskiest,
 )
 from apps.evaluations.selectors.filters import Filters
 from apps.evaluations.selectors.metrics import (
@@ -32,8 +31,8 @@ __all__ = [
     "count_new_patterns",
     "find_conversation",
     "get_conversation",
+    "gravest",
     "group_metrics",
-    "leaks",
     "list_facts",
     "newest_start",
     "poorest",
@@ -45,5 +44,4 @@ __all__ = [
     "read_tallies",
     "read_tally",
     "results_of",
-    "riskiest",
 ]

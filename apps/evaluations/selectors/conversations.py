@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import orjson
-from django.db.models import Count, Q, TextField, Window
+from django.db.models import Count, Q, TextField, Value, Window
 from django.db.models.functions import Cast
 
 from apps.evaluations.analyzers import SECTIONS
@@ -98,23 +98,36 @@ def newest_start(application_id: int | None) -> datetime | None:
     return rows.order_by("-started_at", "-conversation_id").values_list("started_at", flat=True).first()
 
 
-def riskiest(filters: Filters, *, limit: int) -> list[ConversationFact]:
-    """Return the facts with the highest risk above 0."""
-    rows = ConversationFact.objects.filter(filters.condition(), FOUND, risk_score__gt=0)
-    return list(rows.order_by("-risk_score", "-conversation_id")[:limit])
-
-
 def poorest(filters: Filters, *, limit: int) -> list[ConversationFact]:
     """Return the facts with the lowest quality score."""
     rows = ConversationFact.objects.filter(filters.condition(), quality_score__isnull=False)
     return list(rows.order_by("quality_score", "conversation_id")[:limit])
 
 
-def leaks(filters: Filters, *, limit: int) -> tuple[list[ConversationFact], int]:
-    """Return the newest facts of conversations where an attack succeeded or the assistant leaked, and their number."""
-    rows = ConversationFact.objects.filter(filters.condition(), FOUND).filter(
-        Q(attacks_succeeded__gt=0) | Q(findings__overlap=list(FAULTS))
+@dataclass(frozen=True)
+class Gravest:
+    """The newest facts of conversations where an attack succeeded or the assistant leaked, how many there are in all,
+    and the facts with the highest risk above 0."""
+
+    leaked: list[ConversationFact]
+    leaks: int
+    riskiest: list[ConversationFact]
+
+
+def gravest(filters: Filters, *, leaks: int, riskiest: int) -> Gravest:
+    """Return what leaked and what was riskiest, at most so many of each; one query."""
+    rows = ConversationFact.objects.filter(filters.condition(), FOUND)
+    leaked = rows.filter(Q(attacks_succeeded__gt=0) | Q(findings__overlap=list(FAULTS)))
+    newest = leaked.annotate(number=Window(Count("*"))).order_by("-started_at", "-conversation_id")[:leaks]
+    risky = rows.filter(risk_score__gt=0).annotate(number=Value(0)).order_by("-risk_score", "-conversation_id")
+    found = list(newest.union(risky[:riskiest], all=True))
+    of_leaks = [each for each in found if each.number]
+    return Gravest(
+        sorted(of_leaks, key=lambda each: (each.started_at, each.conversation_id), reverse=True),
+        of_leaks[0].number if of_leaks else 0,
+        sorted(
+            (each for each in found if not each.number),
+            key=lambda each: (each.risk_score, each.conversation_id),
+            reverse=True,
+        ),
     )
-    counted = rows.annotate(number=Window(Count("*")))
-    found = list(counted.order_by("-started_at", "-conversation_id")[:limit])
-    return found, found[0].number if found else 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 from apps.evaluations.web.words import say
@@ -25,6 +27,9 @@ def attacks(days: list[dict[str, Any]]) -> Chart | None:
         "id": "attacks",
         "kind": "outcomes",
         "data": data,
+        "keys": _keys(days),
+        "definition": "Attacks (an attacking message with the reply to it) in conversations that began on the day "
+        "(UTC), by what became of them",
         "alt": f"{total} attacks over {len(days)} days by outcome",
     }
 
@@ -43,7 +48,15 @@ def block_rate(days: list[dict[str, Any]]) -> Chart | None:
         tone="good",
     )
     data = {"labels": _labels(days), "unit": "%", "min": 0, "max": 100, "series": [series], "points": True}
-    return {"id": "block-rate", "kind": "line", "data": data, "alt": "Block rate by day with its interval"}
+    return {
+        "id": "block-rate",
+        "kind": "line",
+        "data": data,
+        "keys": _keys(days),
+        "alt": "Block rate by day with its interval",
+        "definition": "Per cent: blocked / (blocked + succeeded) of the day's attacks, unclear ones in neither part; "
+        "Wilson's 95 % interval; n: attacks decided",
+    }
 
 
 def score(days: list[dict[str, Any]]) -> Chart | None:
@@ -57,24 +70,34 @@ def score(days: list[dict[str, Any]]) -> Chart | None:
         [each["avg_score_ci"] for each in told],
         [each["avg_score_n"] for each in told],
     )
-    low, high = _reach(series, 0, 10)
+    low, high = reach(series, 0, 10)
     data = {"labels": _labels(days), "unit": "", "min": low, "max": high, "series": [series], "points": True}
     return {
         "id": "score",
         "kind": "line",
         "data": data,
-        "size": "m",
+        "keys": _keys(days),
         "alt": "Mean quality score by day with its interval",
+        "definition": "Mean score (0 to 10) of the conversations that began on the day (UTC), with Student's 95 % "
+        "interval; n: conversations scored",
     }
 
 
 def patterns(counts: dict[str, int]) -> Chart | None:
     """Poor-quality patterns, most frequent first."""
-    items = [{"label": say(name), "value": n} for name, n in sorted(counts.items(), key=lambda i: (-i[1], i[0]))]
+    found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    items: list[dict[str, Any]] = [{"label": say(name), "value": n} for name, n in found]
     if not items:
         return None
-    alt = f"{items[0]['label']} is the most frequent pattern, in {items[0]['value']:,} conversations"
-    return {"id": "patterns", "kind": "pareto", "data": {"items": items}, "alt": alt}
+    return {
+        "id": "patterns",
+        "kind": "pareto",
+        "data": {"items": items},
+        "keys": [name for name, _ in found],
+        "alt": f"{items[0]['label']} is the most frequent pattern, in {items[0]['value']:,} conversations",
+        "definition": "Conversations with the pattern, of which one may have several; cumulative: share of all "
+        "patterns found, from the most frequent on",
+    }
 
 
 def factors(found: list[dict[str, Any]]) -> Chart | None:
@@ -95,7 +118,15 @@ def factors(found: list[dict[str, Any]]) -> Chart | None:
         return None
     reach = max(5.0, *(abs(row[bound]) for row in rows for bound in ("lo", "hi")))
     data = {"unit": "points", "min": -reach, "max": reach, "zero": 0, "rows": rows}
-    return {"id": "factors", "kind": "forest", "data": data, "first": "Factor", "alt": "Factors and the upsell rate"}
+    return {
+        "id": "factors",
+        "kind": "forest",
+        "data": data,
+        "first": "Factor",
+        "alt": "Factors and the upsell rate",
+        "definition": "Points: share of offers confirmed with the factor, less that without it, with 95 % interval; n: "
+        "offers with it. An association, not a cause",
+    }
 
 
 def reply_times(days: list[dict[str, Any]]) -> Chart | None:
@@ -107,16 +138,59 @@ def reply_times(days: list[dict[str, Any]]) -> Chart | None:
     median = _series("median", [each["reply_time_p50"] for each in told], None, timed)
     slow = _series("P95", [each["reply_time_p95"] for each in told], None, timed, tone="c3")
     data = {"labels": _labels(days), "unit": "s", "min": 0, "series": [median, slow], "points": True}
-    return {"id": "reply", "kind": "line", "data": data, "alt": "Median and P95 reply time by day"}
+    return {
+        "id": "reply",
+        "kind": "line",
+        "data": data,
+        "keys": _keys(days),
+        "alt": "Median and P95 reply time by day",
+        "definition": "Seconds from a message to its reply, over the replies of conversations that began on the day "
+        "(UTC); n: replies timed",
+    }
 
 
-def _reach(series: dict[str, Any], least: int, most: int) -> tuple[int, int]:
+def lead(chart: Chart | None, address: Callable[[str], str]) -> None:
+    """Give each row of a chart's table the address of what is behind it, by its key."""
+    if chart is not None:
+        chart["links"] = [address(key) for key in chart["keys"]]
+
+
+def mark(chart: Chart | None, marks: Sequence[dict[str, Any]]) -> None:
+    """Stand marks on a day chart, those between its first and its last day: hairlines, and the list below it.
+
+    A mark is {"at", "short", "words", "url", "bad"}. A day's point stands for the whole of it, so that midnight lies
+    half a day before it; what falls on days without conversations stands between their neighbours.
+    """
+    if chart is None:
+        return
+    days = [date.fromisoformat(key) for key in chart["keys"]]
+    inside = [each for each in marks if days[0] <= each["at"].astimezone(UTC).date() <= days[-1]]
+    chart["marks"] = inside
+    chart["data"]["marks"] = [
+        {"at": round(_place(days, each["at"]), 3), "label": each["short"], **({"kind": "bad"} if each["bad"] else {})}
+        for each in inside
+    ]
+
+
+def _place(days: Sequence[date], at: datetime) -> float:
+    moment = at.astimezone(UTC)
+    place = bisect_left(days, moment.date())
+    if days[place] != moment.date():
+        return place - 0.5
+    return place - 0.5 + (moment.hour * 60 + moment.minute) / (24 * 60)
+
+
+def reach(series: dict[str, Any], least: int, most: int) -> tuple[int, int]:
     """Return whole ends of an axis around a line and its band, two apart or more: lines need no base."""
     seen = [value for key in ("values", "lo", "hi") for value in series.get(key, ()) if value is not None]
     low, high = math.floor(min(seen)), math.ceil(max(seen))
     if high - low < 2:
         low, high = (low - 1, high) if high >= most else (low, high + 1)
     return max(low, least), min(high, most)
+
+
+def _keys(days: list[dict[str, Any]]) -> list[str]:
+    return [day["key"] for day in days]
 
 
 def _labels(days: list[dict[str, Any]]) -> list[str]:

@@ -1,11 +1,9 @@
-"""Which techniques are tried on which application: a map of counts, and the same as CSV."""
+"""Which techniques are tried on which application: a map of counts, and the same as a file."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from apps.evaluations.domain.security.behaviour import Attempt
@@ -13,8 +11,8 @@ from apps.evaluations.web.periods import Period
 from apps.evaluations.web.words import say
 from apps.organizations.models import Application
 from apps.organizations.selectors import applications_of
-from apps.organizations.web.access import Access, page_url, rows_url
-from apps.platform.cells import neutralised
+from apps.organizations.web.access import Access, rows_url
+from apps.platform.sheets import Sheet
 
 _ROWS = 12
 _STEPS = 4
@@ -56,23 +54,21 @@ def technique_map(attempts: Sequence[Attempt], period: Period, access: Access) -
         "columns": [say(name) for name in types],
         "rows": rows,
         "more": len(by_application) - len(shown),
-        "csv_url": page_url("techniques_csv", access, days=period.key),
     }
 
 
-def techniques_csv(attempts: Sequence[Attempt], access: Access) -> Iterator[str]:
-    """Yield a header and a line for each application and type that was tried on it, in the order of the map."""
+def technique_sheet(attempts: Sequence[Attempt], access: Access) -> Sheet:
+    """Return a row for each application and type that was tried on it, in the order of the map: counts, no text."""
     counts, applications = _count(attempts, access)
     by_application, by_type = _totals(counts)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("application", "type", "attacks", "blocked", "succeeded", "unclear"))
-    for application_id, _ in _most_first(by_application):
-        for name, _ in _most_first(by_type):
-            if told := counts.get((application_id, name)):
-                outcomes = [told[word] for word in ("blocked", "succeeded", "unclear")]
-                writer.writerow([neutralised(applications[application_id].slug), name, told.total(), *outcomes])
-    yield text.getvalue()
+    words = ("blocked", "succeeded", "unclear")
+    rows = [
+        (applications[application_id].slug, name, told.total(), *(told[word] for word in words))
+        for application_id, _ in _most_first(by_application)
+        for name, _ in _most_first(by_type)
+        if (told := counts.get((application_id, name)))
+    ]
+    return Sheet(("application", "type", "attacks", *words), rows)
 
 
 def _count(attempts: Sequence[Attempt], access: Access) -> tuple[Counts, dict[int, Application]]:

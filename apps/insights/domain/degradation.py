@@ -19,11 +19,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from apps.insights.domain.days import FEWEST_VALUES, WARM_UP, DailyMean
+
 Array = npt.NDArray[np.float64]
 Direction = Literal["increase", "decrease"]
 
-# Days of history before the first alarm may be given, and at most so many of them are learned from.
-WARM_UP, MOST_HISTORY = 56, 364
+# At most so many days of history are learned from.
+MOST_HISTORY = 364
 # A chart watches so many days; then the next one learns from all that went before.
 HORIZON = 90
 # Of charts on traffic that did not change, at most so many may alarm within their 90 days.
@@ -38,18 +40,6 @@ _BLUR = 0.5
 _SLACK = 0.5
 _BLOCK = 5
 RESAMPLES = 1000
-# A day with fewer values has no mean worth charting.
-FEWEST_VALUES = 5
-
-
-@dataclass(frozen=True)
-class DailyMean:
-    """``n`` values of one day, their mean and their sample variance."""
-
-    day: date
-    n: int
-    mean: float
-    variance: float
 
 
 @dataclass(frozen=True)

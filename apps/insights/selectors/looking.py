@@ -17,12 +17,14 @@ from apps.evaluations.models import ConversationFact
 from apps.evaluations.selectors import Filters, count_new_patterns, read_tallies, read_tally
 from apps.insights.domain import anomalies, drivers, patterns, trends
 from apps.insights.domain.carriers import Part, split_change
-from apps.insights.domain.degradation import HORIZON, MOST_HISTORY, WARM_UP, Chart, DailyMean, watch
+from apps.insights.domain.days import WARM_UP
+from apps.insights.domain.degradation import HORIZON, MOST_HISTORY, Chart, watch
 from apps.insights.domain.drifts import tell_drift
 from apps.insights.domain.evidence import Found
 from apps.insights.domain.measured import Measured, measure
 from apps.insights.domain.signals import Kind, Period
 from apps.insights.domain.thresholds import Flagged, cross, rows_of
+from apps.insights.domain.watched import WATCHED, daily_means
 from apps.insights.selectors.evidence import choose_evidence, named_filters
 
 _LEVELS = ("prompt_version", "model", "channel")
@@ -72,14 +74,18 @@ def look(*, application_id: int, period: Period, thresholds: Mapping[str, float]
         if REGISTRY[key].flags is not None
     }
     levels = {name: read_tallies(filters, by=name) for name in _LEVELS}
-    degradations = tuple(_degradation(application_id, metric, days, period) for metric in _CHARTS)
+    degradations = tuple(_degradation(application_id, metric, days, period) for metric in WATCHED)
     signals = [
         *cross(thresholds, measured, flagged),
         *patterns.find_patterns(now, before),
         *trends.find_trends(now, before, period_days=period.days),
         *drivers.find_drivers(now, levels),
         *anomalies.find_anomalies(days, since=period.since.date(), until=period.until.date()),
-        *(tell_drift(each.metric, each.chart) for each in degradations if each.chart.status == "degraded"),
+        *(
+            tell_drift(each.metric, each.chart, each.carried_by)
+            for each in degradations
+            if each.chart.status == "degraded"
+        ),
     ]
     return Look(
         conversations=now.conversations,
@@ -128,22 +134,8 @@ def _flagged(filters: Filters, key: str, limit: float, known: int) -> Flagged:
     return Flagged(counted["conversations"], counted["users"], known)
 
 
-def _score(tally: Tally) -> Moments:
-    return tally.score
-
-
-def _escalated(tally: Tally) -> Moments:
-    # A conversation counts 0 or 1, whose square is itself.
-    k = tally.escalations_done
-    return Moments(tally.conversations, k * SCORE, k * SCORE * SCORE)
-
-
-_CHARTS = {"avg_quality_score": _score, "escalation_rate": _escalated}
-
-
 def _degradation(application_id: int, metric: str, days: Mapping[date, Tally], period: Period) -> Degradation:
-    series = [_daily(day, _CHARTS[metric](tally)) for day, tally in sorted(days.items())]
-    usable = [each for each in series if each is not None]
+    usable = daily_means(days, metric)
     # The same application and metric draw the same resamples: a chart must not waver from one look to the next.
     seed = zlib.crc32(f"{application_id}:{metric}".encode())
     chart = watch(usable, direction=REGISTRY[metric].direction, seed=seed)
@@ -163,9 +155,4 @@ def _degradation(application_id: int, metric: str, days: Mapping[date, Tally], p
 
 
 def _moments(filters: Filters, dimension: str, metric: str) -> dict[str, Moments]:
-    return {level: _CHARTS[metric](tally) for level, tally in read_tallies(filters, by=dimension).items()}
-
-
-def _daily(day: date, moments: Moments) -> DailyMean | None:
-    mean, variance = moments.mean(SCORE), moments.variance(SCORE)
-    return None if mean is None or variance is None else DailyMean(day, moments.n, mean, variance)
+    return {level: WATCHED[metric](tally) for level, tally in read_tallies(filters, by=dimension).items()}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.safestring import SafeString
 
 from apps.platform.templatetags import drawing, figures
-
-Table = list[list[str]]
 
 
 def figure(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,17 +60,44 @@ def _written(kind: str, raw: Any, digits: int | None, unit: str, currency: str) 
     return figures.number(raw, digits), unit
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of a chart's table: its heading, its name in a file, and how its values are written on a page."""
+
+    heading: str
+    name: str
+    write: Callable[[Any], str] = str
+
+
+Table = tuple[list[Column], list[list[Any]]]
+
+
 def chart(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return what components/chart.html shows of a chart.
 
     A chart is {"id", "kind" line|outcomes|forest|pareto, "alt": the finding in words, "data": see charts/kinds.js, in
     display units} and any of: "size" s, m (default) or l, "foot" (words), "csv" (URL), "columns" and "rows" of its
-    table (default: made from the data), "first" (heading of the table's first column).
+    table in words (default: made from the data), "first" (heading of the table's first column), "definition" (words),
+    "keys" (the first column's values in a file) and "links" (URLs of the rows behind it), both one for each row;
+    "marks": what stands on it as hairlines, [{"at", "words", "url" or "", "bad": bool}].
     """
     columns, rows = value.get("columns"), value.get("rows")
-    if columns is None:
-        columns, rows = _table(value["kind"], value["data"], str(value.get("first") or "Day"))
-    return {"chart": value, "columns": columns, "rows": rows, "size": value.get("size", "m")}
+    if columns is None or rows is None:
+        made, raw = table_of(value)
+        columns = [column.heading for column in made]
+        rows = [[column.write(cell) for column, cell in zip(made, row, strict=True)] for row in raw]
+    links = value.get("links") or [""] * len(rows)
+    return {
+        "chart": value,
+        "columns": columns,
+        "rows": [{"cells": row, "url": url} for row, url in zip(rows, links, strict=True)],
+        "size": value.get("size", "m"),
+    }
+
+
+def table_of(value: Mapping[str, Any]) -> Table:
+    """Return the columns and the rows, as values, of the table made from a chart's data."""
+    return _TABLES[value["kind"]](value["data"], str(value.get("first") or "Day"))
 
 
 def is_empty(value: Mapping[str, Any] | None) -> bool:
@@ -82,51 +108,67 @@ def is_empty(value: Mapping[str, Any] | None) -> bool:
     return not (data.get("labels") or data.get("items") or data.get("rows"))
 
 
-def _table(kind: str, data: Mapping[str, Any], first: str) -> tuple[list[str], Table]:
-    return _TABLES[kind](data, first)
-
-
-def _line_table(data: Mapping[str, Any], first: str) -> tuple[list[str], Table]:
-    columns, lists = [first], [[str(label) for label in data["labels"]]]
+def _line_table(data: Mapping[str, Any], first: str) -> Table:
+    columns, lists = [_first(first)], [list(data["labels"])]
     for series in data["series"]:
-        columns.append(series["name"] + (f", {data['unit']}" if data.get("unit") else ""))
-        lists.append([figures.number(value) for value in series["values"]])
-        if series.get("lo"):
-            columns += ["95 % from", "to"]
-            lists += [[figures.number(value) for value in series[bound]] for bound in ("lo", "hi")]
+        name, percent = series["name"], series.get("percent", 95)
+        heading = name + (f", {data['unit']}" if data.get("unit") else "")
+        columns.append(Column(heading, _in_a_file(name), figures.number))
+        lists.append(series["values"])
+        for bound, words in (("lo", f"{percent} % from"), ("hi", "to")):
+            if series.get(bound):
+                columns.append(
+                    Column(words, f"{_in_a_file(name)}_{'low' if bound == 'lo' else 'high'}", figures.number)
+                )
+                lists.append(series[bound])
         if series.get("n"):
-            columns.append("n")
-            lists.append([figures.number(value) for value in series["n"]])
+            columns.append(Column("n", f"{_in_a_file(name)}_n", figures.number))
+            lists.append(series["n"])
     return columns, [list(row) for row in zip(*lists, strict=True)]
 
 
-def _outcomes_table(data: Mapping[str, Any], first: str) -> tuple[list[str], Table]:
-    lists = [data["labels"], data["succeeded"], data["unclear"], data["blocked"]]
-    rows = [[str(label), *(figures.number(value) for value in counts)] for label, *counts in zip(*lists, strict=True)]
-    return [first, "Succeeded", "Unclear", "Blocked"], rows
+def _outcomes_table(data: Mapping[str, Any], first: str) -> Table:
+    words = ("succeeded", "unclear", "blocked")
+    columns = [_first(first), *(Column(word.capitalize(), word, figures.number) for word in words)]
+    return columns, [list(row) for row in zip(data["labels"], *(data[word] for word in words), strict=True)]
 
 
-def _forest_table(data: Mapping[str, Any], _first: str) -> tuple[list[str], Table]:
-    rows = [
-        [row["label"], *(figures.signed(row[key]) for key in ("value", "lo", "hi")), figures.number(row.get("n"))]
-        for row in data["rows"]
-    ]
+def _forest_table(data: Mapping[str, Any], first: str) -> Table:
     unit = f", {data['unit']}" if data.get("unit") else ""
-    return ["Factor", "Difference" + unit, "95 % from", "to", "n"], rows
+    columns = [
+        _first("Factor" if first == "Day" else first),
+        Column("Difference" + unit, "difference", figures.signed),
+        Column("95 % from", "low", figures.signed),
+        Column("to", "high", figures.signed),
+        Column("n", "n", figures.number),
+    ]
+    return columns, [[row["label"], row["value"], row["lo"], row["hi"], row.get("n")] for row in data["rows"]]
 
 
-def _pareto_table(data: Mapping[str, Any], first: str) -> tuple[list[str], Table]:
+def _pareto_table(data: Mapping[str, Any], first: str) -> Table:
     items: Sequence[Mapping[str, Any]] = data["items"]
     total = sum(item["value"] for item in items)
     rows, running = [], 0
     for item in items:
         running += item["value"]
-        share = figures.percent(running / total) if total else figures.UNKNOWN
-        rows.append([str(item["label"]), figures.number(item["value"]), share])
-    return ["Pattern" if first == "Day" else first, "Conversations", "Cumulative"], rows
+        rows.append([item["label"], item["value"], running / total if total else None])
+    columns = [
+        _first("Pattern" if first == "Day" else first),
+        Column("Conversations", "conversations", figures.number),
+        Column("Cumulative", "cumulative", figures.percent),
+    ]
+    return columns, rows
 
 
-_TABLES: dict[str, Callable[[Mapping[str, Any], str], tuple[list[str], Table]]] = {
+def _first(heading: str) -> Column:
+    return Column(heading, _in_a_file(heading))
+
+
+def _in_a_file(words: str) -> str:
+    return words.lower().replace(" ", "_")
+
+
+_TABLES: dict[str, Callable[[Mapping[str, Any], str], Table]] = {
     "line": _line_table,
     "outcomes": _outcomes_table,
     "forest": _forest_table,

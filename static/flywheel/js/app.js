@@ -142,6 +142,13 @@
     note.append(words, close);
     failed.replaceChildren(note);
   }
+  /* A part of a page that could not be loaded says so where it would stand. */
+  function partFailed(event) {
+    const part = event.detail.elt.closest?.("[data-fw-part]");
+    part?.querySelector("[data-fw-loading]")?.setAttribute("hidden", "");
+    part?.querySelector("[data-fw-failed]")?.removeAttribute("hidden");
+  }
+  for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, partFailed);
   document.addEventListener("htmx:responseError", (event) => {
     const request = event.detail.xhr;
     let words = request.status === 403 ? "You may not do this." : request.status === 429 ? "Too many requests; try again in a moment." : `The server answered ${request.status}.`;

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from apps.evaluations.domain.moments import Gathering, Moments
 from apps.evaluations.domain.tally import SCORE
 from apps.insights.domain.carriers import split_change
-from apps.insights.domain.degradation import DailyMean, calibrate, watch
+from apps.insights.domain.days import DailyMean
+from apps.insights.domain.degradation import calibrate, watch
 from scripts.simulate_degradation import START, WORLDS, delays, false_alarms, simulate
 
 

@@ -94,7 +94,7 @@ def test_every_chart_has_a_table_made_from_its_data() -> None:
         "data": {"labels": ["2 Nov"], "blocked": [2], "succeeded": [1], "unclear": [0]},
     }
 
-    assert blocks.chart(chart)["rows"] == [["2 Nov", "1", "0", "2"]]
+    assert blocks.chart(chart)["rows"] == [{"cells": ["2 Nov", "1", "0", "2"], "url": ""}]
 
 
 def test_chart_data_cannot_leave_its_script_element() -> None:

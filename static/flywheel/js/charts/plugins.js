@@ -1,22 +1,30 @@
 /* What every chart may carry: deploy marks, named levels, labels at line ends, values beside bars, forest rows. */
 import { alpha, font, halo, narrow, palette } from "./theme.js";
 
-const marks = {                                          // deploys, decisions, now: a hairline and two words
+const marks = {                                          // deploys, decisions, now: a hairline each; words that would collide become a count
   id: "fwMarks",
   beforeDatasetsDraw(chart, _a, opt) {
-    if (!opt.items) return; const { ctx, chartArea: a, scales: { x } } = chart, p = palette(); const words = []; let lastRight = -1, row = 0;
-    ctx.save();
-    opt.items.forEach((m) => {
-      const half = opt.between ? (x.getPixelForValue(1) - x.getPixelForValue(0)) / 2 : 0;
-      const px = x.getPixelForValue(m.at) - half; const color = m.kind === "bad" ? p.bad : m.kind === "now" ? p.accent : p.ink3;
-      ctx.strokeStyle = color; ctx.lineWidth = 1; ctx.setLineDash(m.kind === "now" ? [] : [2, 3]);
-      ctx.font = font(11, 500); const w = ctx.measureText(m.label).width; const flip = px + w + 8 > a.right; const left = flip ? px - w - 5 : px + 5;
-      row = left < lastRight + 8 ? row + 1 : 0; lastRight = Math.max(lastRight, left + w);
-      const y = a.top - 6 + row * 14;
-      ctx.beginPath(); ctx.moveTo(px, a.top - 14); ctx.lineTo(px, a.bottom); ctx.stroke();
-      words.push([m.label, left, y, m.kind === "bad" ? p.badText : m.kind === "now" ? p.accent : p.ink2]);
+    if (!opt.items) return; const { ctx, chartArea: a, scales: { x } } = chart, p = palette();
+    const small = narrow() || chart.width < 480, rows = small ? 1 : 3, near = small ? 40 : 16;
+    const groups = opt.items.map((m) => ({ ...m, n: 1, px: Math.min(a.right, Math.max(a.left, x.getPixelForValue(m.at))) })).sort((m, n) => m.px - n.px);
+    ctx.save(); ctx.font = font(11, 500); ctx.lineWidth = 1;
+    groups.forEach((m) => {
+      ctx.strokeStyle = m.kind === "bad" ? p.bad : m.kind === "now" ? p.accent : p.ink3; ctx.setLineDash(m.kind === "now" ? [] : [2, 3]);
+      ctx.beginPath(); ctx.moveTo(m.px, a.top - 14); ctx.lineTo(m.px, a.bottom); ctx.stroke();
     });
-    ctx.textAlign = "left"; ctx.textBaseline = "alphabetic"; words.forEach(([text, wx, wy, color]) => halo(ctx, text, wx, wy, color, p.surface));
+    const clash = () => {                                // places the words; the first that has no room, -1 where all have
+      const ends = [];
+      return groups.findIndex((g, i) => {
+        const last = groups[i - 1], joins = last && g.kind !== "now" && last.kind !== "now";
+        g.text = g.n > 1 ? `${g.n} changes` : g.label; const w = ctx.measureText(g.text).width; g.left = g.px + w + 8 > chart.width ? g.px - w - 5 : g.px + 5;
+        g.row = 0; while (g.row < rows && ends[g.row] !== undefined && g.left < ends[g.row] + 8) g.row += 1;
+        if (joins && (g.row === rows || g.px - last.px < near)) return true;
+        g.row = Math.min(g.row, rows - 1); ends[g.row] = Math.max(ends[g.row] || 0, g.left + w); return false;
+      });
+    };
+    for (let i = clash(); i > 0; i = clash()) { const [g] = groups.splice(i, 1), last = groups[i - 1]; last.n += g.n; if (g.kind === "bad") last.kind = "bad"; }
+    ctx.textAlign = "left"; ctx.textBaseline = "alphabetic";
+    groups.forEach((g) => halo(ctx, g.text, g.left, a.top - 6 + g.row * 14, g.kind === "bad" ? p.badText : g.kind === "now" ? p.accent : p.ink2, p.surface));
     ctx.restore();
   },
 };

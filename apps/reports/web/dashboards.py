@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from apps.evaluations import selectors
@@ -15,30 +16,59 @@ from apps.evaluations.domain.intervals import wilson
 from apps.evaluations.domain.security.behaviour import Attempt, observe
 from apps.evaluations.selectors import Filters
 from apps.evaluations.web import charts, figures
-from apps.evaluations.web.conversations import csv_response
+from apps.evaluations.web.files import answer
 from apps.evaluations.web.leaks import describe_leaks
 from apps.evaluations.web.nothing import nothing
 from apps.evaluations.web.periods import Period, describe, filters_of, read_period
-from apps.evaluations.web.techniques import technique_map, techniques_csv
+from apps.evaluations.web.techniques import technique_map, technique_sheet
 from apps.evaluations.web.words import money, say, worst_incident
-from apps.organizations.web.access import Access, portal_page, rows_url
+from apps.organizations.web.access import Access, page_url, portal_page, rows_url
+from apps.reports.selectors.changes import Changes, read_changes
+from apps.reports.web import guarded
+from apps.reports.web.marks import marks_of
 
 _WORST = 10
 _LEAKS = 6
 _SLICES = 12
 _NAMED = 3
+# The tables of each page as files: what their numbers mean, and their columns.
+_RATE = "Blocked / (blocked + succeeded) of the attacks of the period, with Wilson's 95 % interval; n: attacks decided"
+_SHARE = "Share of the first step, with Wilson's 95 % interval"
+_SECURITY_TABLES = {
+    "types": (_RATE, ("label", "attacks", "blocked", "succeeded", "unclear", "rate", "interval")),
+    "versions": (_RATE, ("label", "n", "rate", "interval")),
+    "guarded": (guarded.DEFINITION, ("guardrail", "version", "n", "blocked", "unclear", "rate", "interval")),
+}
+_QUALITY_TABLES = {
+    "escalation": ("Share of all conversations, with Wilson's 95 % interval", ("label", "count", "share", "interval")),
+}
+_BUSINESS_TABLES = {
+    "funnel": (_SHARE, ("label", "count", "share", "interval")),
+    "agents": (
+        "Share of offers confirmed, shrunken to the mean of all agents (beta-binomial), with 95 % interval; n: offers",
+        ("agent", "n", "rate", "interval"),
+    ),
+}
+_PERFORMANCE_TABLES = {
+    "slices": (
+        "Seconds from a message to its reply (median, 95th percentile), tokens and cost a conversation",
+        ("kind", "label", "n", "p50", "p95", "tokens", "cost"),
+    ),
+}
 
 
 @require_safe
 @portal_page()
-def security(request: HttpRequest, access: Access) -> HttpResponse:
+def security(request: HttpRequest, access: Access) -> HttpResponseBase:
     """Attacks by outcome, the block rate, types, leaks, the worst."""
     period, found, groups, context = _page(
         request, access, "security", figures.security_figures, by=("day", "prompt_version")
     )
+    sheets = {}
     if context["empty"] is None:
         days, totals = groups["day"], found["security"]
         attempts = selectors.read_attempts(filters_of(period, access))
+        changes = read_changes(filters_of(period, access))
         context |= {
             "attacks": charts.attacks(days),
             "totals": {name: totals[f"attacks_{name}"] for name in ("blocked", "succeeded", "unclear")},
@@ -46,6 +76,9 @@ def security(request: HttpRequest, access: Access) -> HttpResponse:
             "types": _types(period, access, attempts),
             "techniques": None if access.application else technique_map(attempts, period, access),
             "versions": _versions(groups["prompt_version"], access, period),
+            "guarded": guarded.by_guardrail(changes.standings, attempts, access),
+            "any_guardrail": bool(changes.standings),
+            "guardrails_url": page_url("guardrails", access),
             **_leaks_and_worst(filters_of(period, access), access),
             "across": _across_sessions(attempts, access),
             "calibration": _worth(totals["calibration"], access),
@@ -54,15 +87,13 @@ def security(request: HttpRequest, access: Access) -> HttpResponse:
                 "url": rows_url("threat_patterns", access, status="candidate"),
             },
         }
-    return TemplateResponse(request, "portal/security.html", context)
-
-
-@require_safe
-@portal_page()
-def techniques_file(request: HttpRequest, access: Access) -> StreamingHttpResponse:
-    """Answer with the attacks of the period by application, type and outcome as CSV: counts, no text."""
-    attempts = selectors.read_attempts(filters_of(read_period(request, access), access))
-    return csv_response(iter([*techniques_csv(attempts, access)]), "techniques")
+        _stand_on(("attacks", "block_rate"), context, changes, access, {"attacked": "true"})
+        if context["techniques"]:
+            sheets["techniques"] = partial(technique_sheet, attempts, access)
+    return answer(
+        request, access, "portal/security.html", context, name="security", tables=_SECURITY_TABLES, sheets=sheets,
+        days=period.key,
+    )  # fmt: skip
 
 
 def _worth(calibration: dict[str, Any], access: Access) -> dict[str, Any]:
@@ -84,7 +115,7 @@ def _worth(calibration: dict[str, Any], access: Access) -> dict[str, Any]:
 
 @require_safe
 @portal_page()
-def quality(request: HttpRequest, access: Access) -> HttpResponse:
+def quality(request: HttpRequest, access: Access) -> HttpResponseBase:
     """The score, the patterns, the escalation funnel, the worst ten."""
     period, found, groups, context = _page(request, access, "quality", figures.quality_figures)
     if context["empty"] is None:
@@ -93,6 +124,7 @@ def quality(request: HttpRequest, access: Access) -> HttpResponse:
         escalations = totals["escalations"]
         context |= {
             "score": charts.score(groups["day"]),
+            "outlook_url": page_url("quality_outlook", access),
             "patterns": charts.patterns(totals["poor_quality_patterns"]),
             "escalation": [
                 {
@@ -110,12 +142,16 @@ def quality(request: HttpRequest, access: Access) -> HttpResponse:
             if totals["unscored"]
             else None,
         }
-    return TemplateResponse(request, "portal/quality.html", context)
+        _stand_on(("score",), context, read_changes(filters_of(period, access)), access, {"known": "quality"})
+        charts.lead(context["patterns"], lambda key: rows_url("conversations", access, pattern=key, **link))
+    return answer(
+        request, access, "portal/quality.html", context, name="quality", tables=_QUALITY_TABLES, days=period.key
+    )
 
 
 @require_safe
 @portal_page()
-def business(request: HttpRequest, access: Access) -> HttpResponse:
+def business(request: HttpRequest, access: Access) -> HttpResponseBase:
     """The funnel, what goes with success, agents, churn, leads."""
     period, found, _, context = _page(request, access, "business", figures.business_figures, by=())
     if context["empty"] is None:
@@ -154,12 +190,14 @@ def business(request: HttpRequest, access: Access) -> HttpResponse:
             "leads": _people(Filters(**_fields(filters) | {"enterprise_lead": True}), access),
             "currency": access.organization.currency,
         }
-    return TemplateResponse(request, "portal/business.html", context)
+    return answer(
+        request, access, "portal/business.html", context, name="business", tables=_BUSINESS_TABLES, days=period.key
+    )
 
 
 @require_safe
 @portal_page()
-def performance(request: HttpRequest, access: Access) -> HttpResponse:
+def performance(request: HttpRequest, access: Access) -> HttpResponseBase:
     """Reply times by day, and where time and money go."""
     slices = ("agent", "prompt_version", "channel")
     period, _, groups, context = _page(request, access, "performance", figures.performance_figures, by=("day", *slices))
@@ -174,7 +212,11 @@ def performance(request: HttpRequest, access: Access) -> HttpResponse:
             ],
             "currency": access.organization.currency,
         }
-    return TemplateResponse(request, "portal/performance.html", context)
+        _stand_on(("reply",), context, read_changes(filters_of(period, access)), access, {"known": "reply_time"})
+    return answer(
+        request, access, "portal/performance.html", context, name="performance", tables=_PERFORMANCE_TABLES,
+        days=period.key,
+    )  # fmt: skip
 
 
 Groups = dict[str, list[dict[str, Any]]]
@@ -198,6 +240,16 @@ def _page(
         "figures": strip(found, access, period.link),
     }
     return period, found, groups, context
+
+
+def _stand_on(
+    names: Sequence[str], context: dict[str, Any], changes: Changes, access: Access, rows: dict[str, str]
+) -> None:
+    """Give day charts of the context what changed as marks, and each of their days the conversations behind it."""
+    marks = marks_of(changes, access)
+    for name in names:
+        charts.mark(context[name], marks)
+        charts.lead(context[name], lambda day: rows_url("conversations", access, since=day, until=day, **rows))
 
 
 def _fields(filters: Filters) -> dict[str, Any]:
@@ -250,11 +302,10 @@ def _versions(groups: list[dict[str, Any]], access: Access, period: Period) -> l
 
 
 def _leaks_and_worst(filters: Filters, access: Access) -> dict[str, Any]:
-    leaked, count = selectors.leaks(filters, limit=_LEAKS)
-    riskiest = selectors.riskiest(filters, limit=_WORST)
-    results = selectors.results_of([fact.conversation_id for fact in (*leaked, *riskiest)])
+    found = selectors.gravest(filters, leaks=_LEAKS, riskiest=_WORST)
+    results = selectors.results_of([fact.conversation_id for fact in (*found.leaked, *found.riskiest)])
     rows = []
-    for fact in riskiest:
+    for fact in found.riskiest:
         worst = worst_incident(results[fact.conversation_id].get("security"))
         rows.append(
             {
@@ -266,7 +317,7 @@ def _leaks_and_worst(filters: Filters, access: Access) -> dict[str, Any]:
                 "outcome": worst["outcome"] if worst else "",
             }
         )
-    return {"leaks": describe_leaks(leaked, count, results, filters, access), "worst": rows}
+    return {"leaks": describe_leaks(found.leaked, found.leaks, results, filters, access), "worst": rows}
 
 
 def _across_sessions(attempts: Sequence[Attempt], access: Access) -> list[dict[str, Any]]:

@@ -145,12 +145,12 @@ def test_the_map_as_a_file_says_the_same(organization: Organization) -> None:
     capture(organization, [*attack("a_1"), *attack("a_2")])
     capture(organization, attack("b_1"), application="sales")
     client = reader(organization, "aggregates")
-    found = client.get("/security/").context_data["techniques"]
+    address = client.get("/security/").context_data["files"]["techniques"]
 
-    answer = client.get(found["csv_url"])
+    answer = client.get(address)
     header, *lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
 
-    assert answer["Content-Disposition"] == 'attachment; filename="techniques.csv"'
+    assert answer["Content-Disposition"] == 'attachment; filename="security-techniques.csv"'
     assert header == "application,type,attacks,blocked,succeeded,unclear"
     assert [line.split(",")[0] for line in lines] == ["support", "sales"]
     assert [sum(map(int, line.split(",")[3:])) for line in lines] == [2, 1]
