@@ -239,6 +239,25 @@ def test_a_conversation_being_analyzed_shows_its_findings_when_they_come(open_br
     expect(reader.page.locator("#main")).to_have_count(1)
 
 
+def test_a_part_that_cannot_be_loaded_says_so_in_its_place_and_is_tried_again(open_browser: Open) -> None:
+    organization = make_organization("acme", name="Acme")
+    capture(organization, attack())
+    reader = open_browser()
+    reader.sign_in(session_of(make_member(organization, "viewer")))
+    reader.page.route("**/quality/outlook/**", lambda route: route.fulfill(status=500, body="no"))
+
+    reader.go("/quality/")
+    expect(reader.page.get_by_text("Could not be read.")).to_be_visible()
+    reader.page.unroute("**/quality/outlook/**")
+    reader.page.get_by_role("button", name="Try again").click()
+
+    expect(reader.page.get_by_role("heading", name="Degradation watch is warming up")).to_be_visible()
+    expect(reader.page.get_by_text("Could not be read.")).to_have_count(0)
+    # htmx says on the console that it was refused: that is what this test is about.
+    assert all("500" in fault for fault in reader.faults)
+    reader.faults.clear()
+
+
 def test_filters_are_saved_and_shared_and_found_by_a_colleague(open_browser: Open) -> None:
     organization = make_organization("acme", name="Acme")
     capture(organization, attack())
