@@ -1,4 +1,4 @@
-"""Parses the command line and calls the subcommand."""
+"""Parses the command line and calls the subcommand. Only the module of the one that is asked for is loaded."""
 
 from __future__ import annotations
 
@@ -6,33 +6,16 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from flywheel.cli import (
-    analyze,
-    backup,
-    batches,
-    bench,
-    compare,
-    createkey,
-    createuser,
-    cycle,
-    demo,
-    doctor,
-    erase,
-    power,
-    prompts,
-    restore,
-    roi,
-    rows,
-    up,
-)
 from flywheel.embedded.environment import AlreadyRunning
 from flywheel.embedded.process import interrupt_on_sigterm
 
+# Each a module of this package.
 _COMMANDS = (
-    up, demo, analyze, batches, cycle, compare, power, roi, bench, createkey, createuser, prompts, rows, erase, backup,
-    restore, doctor,
+    "up", "demo", "analyze", "batches", "cycle", "compare", "power", "roi", "bench", "createkey", "createuser",
+    "prompts", "rows", "erase", "backup", "restore", "doctor",
 )  # fmt: skip
 BAD_USAGE = 2
 INTERRUPTED = 130
@@ -43,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Interrupted by Ctrl-C or SIGTERM: 130, but 0 for `up`, whose only end this is.
     """
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = build_parser(given[0] if given else None).parse_args(given)
     interrupt_on_sigterm()
     try:
         return int(options.run(options))
@@ -54,11 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if options.command == "up" else INTERRUPTED
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of every subcommand and option; parsed options carry the subcommand's ``run``."""
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of a subcommand and its options; of every one where ``only`` names none.
+
+    Parsed options carry the subcommand's ``run``.
+    """
     parser = argparse.ArgumentParser(prog="flywheel", description="Turn production conversations into improvements.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in _COMMANDS:
+    for name in (only,) if only in _COMMANDS else _COMMANDS:
+        command = import_module(f"flywheel.cli.{name}")
         subparser = command.add(subparsers)
         subparser.add_argument(
             "--data-dir",

@@ -1,4 +1,4 @@
-"""What the product imports is what `make demo` installs, and the web process leaves heavy libraries to the workers."""
+"""What the product imports is what `make demo` installs, and no process loads heavy libraries before it needs them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = {"apps", "clients", "flywheel"}
@@ -45,11 +47,16 @@ def test_every_package_the_product_imports_is_installed_without_the_development_
     assert missing == {}, "add it to requirements/base.in"
 
 
-def test_the_web_process_does_not_load_the_workers_libraries() -> None:
-    code = (
-        "import sys, django; django.setup(); import flywheel.urls, flywheel.wsgi;"
-        f"print(sorted({HEAVY!r} & set(sys.modules)))"
-    )
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import django; django.setup(); import flywheel.urls, flywheel.wsgi",
+        "from flywheel.celery import app; app.loader.import_default_modules()",
+    ],
+    ids=["web", "worker"],
+)
+def test_a_process_starts_without_what_only_some_of_its_work_needs(start: str) -> None:
+    code = f"{start}; import sys; print(sorted({HEAVY!r} & set(sys.modules)))"
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 

@@ -28,7 +28,6 @@ from apps.organizations.models import ModelEndpoint, Organization
 from apps.organizations.selectors import model_for
 from apps.organizations.services import endpoints
 from apps.platform import clock
-from apps.platform.language_models.asking import LanguageModel
 from apps.platform.language_models.values import Answer, Endpoint, Failed, Question
 from apps.platform.tenancy import tenant
 
@@ -73,6 +72,9 @@ def go_on(*, organization_id: int, run_id: str) -> datetime | None:
             return endpoint.broken_until
         sides = _sides(run)
         checks = checks_of(run.improvement)
+    # It loads the openai package, a second and 60 MB that most workers never need.
+    from apps.platform.language_models.asking import LanguageModel
+
     place = Endpoint(endpoint.base_url, endpoint.model, endpoint.api_key or "")
     with LanguageModel(place) as model, ThreadPoolExecutor(_AT_ONCE) as pool:
         while True:

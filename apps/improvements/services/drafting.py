@@ -18,7 +18,6 @@ from apps.organizations.models import ModelEndpoint, Organization
 from apps.organizations.selectors import model_for
 from apps.organizations.services import endpoints
 from apps.platform import clock
-from apps.platform.language_models.asking import LanguageModel
 from apps.platform.language_models.values import Endpoint, Failed, Question
 from apps.platform.tenancy import tenant
 
@@ -44,6 +43,9 @@ def draft(*, organization_id: int, improvement_id: str) -> None:
     if isinstance(asked, str):
         _note(organization_id, improvement_id, asked)
         return
+    # It loads the openai package, a second and 60 MB that most workers never need.
+    from apps.platform.language_models.asking import LanguageModel
+
     place = Endpoint(asked.endpoint.base_url, asked.endpoint.model, asked.endpoint.api_key or "")
     worst = asked.question.worst_case
     try:
