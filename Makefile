@@ -2,7 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 SERVE ?= 1
-# Test files are handed to so many processes, each with a database and a broker of its own. 0: one after the other.
+# Test files are handed to so many processes, each with a database and a broker of its own; in the order of
+# tests/conftest.py, the longest first. 0: one after the other.
 PROCESSES ?= 2
 # Everything here lives in .venv/ and var/, and so may compiled bytecode: without it each of many processes compiles Django anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -18,7 +19,7 @@ up: setup              ## portal, worker and scheduler without demo data
 	@$(BIN)/flywheel up
 
 test: setup-dev        ## every test, with real services and a real browser
-	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: setup-dev       ## lints, types, import contracts, deployment checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

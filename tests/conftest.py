@@ -12,12 +12,20 @@ import pytest
 
 from tests.product import Product, flywheel
 
+# Files by their marks, the longest first.
+_LONGEST = ("browser", "services")
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that start real processes first: handed out last, one would keep a process busy alone."""
-    heavy = {item.path for item in items if item.get_closest_marker("services")}
-    items.sort(key=lambda item: item.path not in heavy)
+    """Put the files that drive a browser or start real processes first: handed out last, one would keep a process busy
+    alone, while the others have nothing left to do.
+    """
+    places: dict[Path, int] = {}
+    for item in items:
+        place = next((at for at, mark in enumerate(_LONGEST) if item.get_closest_marker(mark)), len(_LONGEST))
+        places[item.path] = min(place, places.get(item.path, place))
+    items.sort(key=lambda item: (places[item.path], item.path.name != "test_pictures.py"))
 
 
 @pytest.fixture(scope="session")

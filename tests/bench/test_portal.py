@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from django.urls import resolve
 
 from flywheel.bench.pages import PAGES, SEARCHES
@@ -33,6 +34,7 @@ def test_every_page_of_the_portal_is_measured_or_named_as_none() -> None:
     assert not measured & NOT_PAGES
 
 
+@pytest.mark.services
 def test_a_small_organization_is_made_and_every_page_of_it_answers() -> None:
     done = flywheel("bench", "portal", "--n", "600", "--times", "2", "--format", "json")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import DEFAULT_OPTIONS, Axe
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import resolve, reverse
@@ -24,8 +25,11 @@ from tests.portal.browser import Watched
 from tests.portal.world import NOW, World, make_member, session_of
 
 pytestmark = pytest.mark.browser
-PICTURES = Path(os.environ.get("FLYWHEEL_SCREENSHOTS", Path(__file__).parents[2] / "var" / "screenshots"))
+ROOT = Path(__file__).parents[2]
+PICTURES = Path(os.environ.get("FLYWHEEL_SCREENSHOTS", ROOT / "var" / "screenshots"))
 AXE = Axe()
+# A theme is another set of colours, as a test below shows: what axe-core finds by them is looked for in each.
+OF_COLOURS = {"resultTypes": ["violations"], "runOnly": ["color-contrast", "link-in-text-block"]}
 # Answered with a file, a part of a page, or somewhere else to go.
 NOT_PAGES = {
     "conversations_csv", "insights_csv", "rejected_lines", "rejected_json", "roi_report_file", "home_turns",
@@ -111,16 +115,18 @@ def take(reader: Watched, pages: dict[str, str], width: int) -> tuple[dict[str, 
         for theme in ("light", "dark"):
             reader.choose_theme(theme)
             reader.picture(PICTURES / f"{name}-{width}-{theme}.png")
-            if width > 1000 or theme == "light":
-                amiss += [f"{name} {theme}: {each}" for each in look_for_barriers(reader)]
+            if theme == "light":
+                amiss += [f"{name} light: {each}" for each in look_for_barriers(reader)]
+            elif width > 1000:
+                amiss += [f"{name} dark: {each}" for each in look_for_barriers(reader, OF_COLOURS)]
     return wide, amiss
 
 
-def look_for_barriers(reader: Watched) -> list[str]:
+def look_for_barriers(reader: Watched, options: dict[str, Any] = DEFAULT_OPTIONS) -> list[str]:
     """Return every rule of axe-core that the page breaks, with the first element that does."""
     return [
         f"{found['impact']} {found['id']} {found['nodes'][0]['html'][:120]}"
-        for found in AXE.run(reader.page).response["violations"]
+        for found in AXE.run(reader.page, options=options).response["violations"]
     ]
 
 
@@ -183,6 +189,16 @@ def test_the_first_pages_a_person_meets_are_as_quiet(world: World, open_browser:
 
     assert wide | empty_wide == dict.fromkeys(SIGNED_OUT | EMPTY, width)
     assert amiss + empty_amiss == []
+
+
+def test_the_dark_theme_changes_colours_and_nothing_else() -> None:
+    files = (ROOT / "static" / "flywheel" / "css").glob("*.css")
+    styles = [re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL) for path in files]
+    dark = [rule for text in styles for rule in re.findall(r"[^{}]*\[data-bs-theme=dark[^{}]*\{([^{}]*)\}", text)]
+    set_there = {each.split(":")[0].strip() for rule in dark for each in rule.split(";") if ":" in each}
+
+    assert dark
+    assert {name for name in set_there if not name.startswith("--")} <= {"color-scheme", "background-image"}
 
 
 def test_the_style_guide_shows_its_components_in_debug_only(world: World, settings: Any) -> None:
