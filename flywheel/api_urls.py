@@ -12,7 +12,7 @@ from apps.ingestion.api import policies, rejected, sources
 from apps.ingestion.api import views as ingestion
 from apps.insights.api import alerts
 from apps.insights.api import views as insights
-from apps.library.api import guarding, guardrails, prompts
+from apps.library.api import guarding, guardrails, prompts, templates
 from apps.organizations.api import audit, models, webhooks
 from apps.organizations.api import views as organizations
 from apps.reports.api import views as reports
@@ -66,6 +66,8 @@ urlpatterns = [
     path("library/entries", shared.EntriesView.as_view()),
     path("library/entries/<str:entry_id>", shared.EntryView.as_view()),
     path("library/entries/<str:entry_id>/adopt", shared.AdoptView.as_view()),
+    path("response-templates", templates.ResponseTemplatesView.as_view()),
+    path("exports/fine-tune.jsonl", templates.FineTuneView.as_view()),
     path("assignments", serving.AssignmentsView.as_view()),
     path("ruleset", serving.RulesetView.as_view()),
     path("comparisons", comparisons.ComparisonsView.as_view()),

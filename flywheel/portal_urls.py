@@ -10,7 +10,7 @@ from apps.improvements.web import insights as one_insight
 from apps.ingestion.web import policies, sources
 from apps.ingestion.web import views as captured
 from apps.insights.web import alerts, insights, outlook
-from apps.library.web import guardrails, prompts
+from apps.library.web import guardrails, prompts, templates
 from apps.organizations.web import models, organization, people, styleguide, tenants, views, webhooks
 from apps.reports.web import assumptions, dashboards, lines, roi
 
@@ -64,6 +64,11 @@ urlpatterns = [
     path("guardrails/<slug:name>/", guardrails.guardrail, name="guardrail"),
     path("guardrails/<slug:name>/<int:number>/<slug:action>/", guardrails.act, name="act_on_guardrail"),
     path("library/", prompts.prompt_list, name="prompts"),
+    path("library/templates/", templates.template_list, name="templates"),
+    path("library/templates/find/", templates.find_candidates, name="find_templates"),
+    path("library/templates/<str:template_id>/", templates.template, name="template"),
+    path("library/templates/<str:template_id>/<slug:action>/", templates.act, name="act_on_template"),
+    path("library/templates.csv", templates.templates_file, name="templates_csv"),
     path("library/<str:name>/", prompts.prompt, name="prompt"),
     path("library/<str:name>/<int:number>/label/", prompts.label, name="label_version"),
     path("cycles/", cycles.cycle_list, name="cycles"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,7 @@ from apps.evaluations.domain.security import SecurityAnalyzer
 from apps.evaluations.domain.security.ngram_scorer import builtin_scorer
 from apps.evaluations.domain.security.replies import builtin_refusal_model
 from apps.evaluations.domain.taught import Taught
-from apps.evaluations.domain.values import ApplicationProfile, Conversation, ConversationResult
+from apps.evaluations.domain.values import ApplicationProfile, Conversation, ConversationResult, Incident, Message
 
 SECURITY = "security-analysis"
 QUALITY = "quality-assessment"
@@ -35,6 +35,8 @@ VERSIONS = {
 # Under which key a result stands in the API and in reports.
 SECTIONS = {SECURITY: "security", QUALITY: "quality", BUSINESS: "business", PERFORMANCE: "performance"}
 _NOTHING = Taught()
+# When a text was said that is looked at alone: nothing in it depends on it.
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Suite:
@@ -61,6 +63,12 @@ class Suite:
             business=self._business.analyze(conversation, at=at),
             performance=self._performance.analyze(conversation),
         )
+
+    def screen(self, text: str) -> list[Incident]:
+        """Return what the security analysis finds in a text alone: said by a user, and as a reply."""
+        said = [Message(digest="", role=role, content=text, sent_at=_EVER) for role in ("user", "assistant")]
+        alone = [Conversation(session_id="", messages=(each,), started_at=_EVER, last_at=_EVER) for each in said]
+        return [incident for each in alone for incident in self._security.analyze(each).incidents]
 
 
 def suite(profile: dict[str, Any], taught: Taught = _NOTHING) -> Suite:

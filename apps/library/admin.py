@@ -6,7 +6,15 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.library.models import Backtest, Guardrail, GuardrailActivation, LabelAssignment, Prompt, PromptVersion
+from apps.library.models import (
+    Backtest,
+    Guardrail,
+    GuardrailActivation,
+    LabelAssignment,
+    Prompt,
+    PromptVersion,
+    ResponseTemplate,
+)
 from apps.library.services.guardrails import deactivate
 from apps.organizations.administration import actor_of
 from apps.platform import clock
@@ -83,4 +91,16 @@ class BacktestAdmin(TenantAdmin):
     list_display = ("public_id", "guardrail", "application", "status", "since", "until", "asked_by", "finished_at")
     list_filter = ("status",)
     list_select_related = ("guardrail", "application")
+    ordering = ("-id",)
+
+
+@admin.register(ResponseTemplate)
+class ResponseTemplateAdmin(TenantAdmin):
+    """Replies kept to be said again; whose they were is not shown."""
+
+    list_display = ("public_id", "name", "application", "status", "score", "conversations", "decided_by", "decided_at")
+    list_filter = ("status",)
+    search_fields = ("name", "public_id")
+    list_select_related = ("application",)
+    exclude = ("session_id", "user_hash", "signature", "conversation")
     ordering = ("-id",)

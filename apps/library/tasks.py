@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.library.services import backtesting, watching
+from apps.library.services import backtesting, templates, watching
 from apps.platform import work
 
 
@@ -20,3 +20,9 @@ def backtest(*, organization_id: int, key: str) -> None:
 def watch_guardrail(*, organization_id: int, key: str) -> None:
     """Look at what a guardrail in force does; switch it off where it blocks the harmless."""
     watching.watch(organization_id=organization_id, activation_id=int(key))
+
+
+@work.performs(templates.KIND, time_limit=600)
+def propose_templates(*, organization_id: int, key: str) -> None:
+    """Look through an application's conversations for replies worth keeping."""
+    templates.propose_templates(organization_id=organization_id, application_id=int(key))

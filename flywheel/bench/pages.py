@@ -78,6 +78,8 @@ PAGES = (
     "/guardrails/",
     "/guardrails/{guardrail}/?application=support",
     "/library/",
+    "/library/templates/",
+    "/library/templates/?status=candidate",
     "/library/support/",
     "/shared/",
     "/cycles/",

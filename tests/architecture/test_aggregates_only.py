@@ -17,7 +17,7 @@ from apps.improvements.domain.probing import Answered, summarize
 from apps.improvements.models import Improvement, ProbeAnswer, ProbeRun
 from apps.ingestion.models import Conversation
 from apps.library.domain.backtesting import Example, Tally, write_tally
-from apps.library.models import Backtest, Guardrail
+from apps.library.models import Backtest, Guardrail, ResponseTemplate
 from apps.library.services import backtesting
 from apps.organizations.models import Application
 from apps.platform import clock
@@ -31,7 +31,7 @@ SAID = "zephyr-quartz"
 # Where everybody else reads what was said: were it not there, this test would prove nothing.
 TELLING = {
     "conversations", "conversation", "batch", "rejected_lines", "rejected_json", "threat_patterns", "guardrail",
-    "improvement", "pinned_conversation",
+    "improvement", "pinned_conversation", "template", "templates_csv",
 }  # fmt: skip
 
 
@@ -58,6 +58,8 @@ def house() -> House:
             found=found, organization=organization, reason="kept", at=at, actor="test"
         ).id  # fmt: skip
         ThreatPattern.objects.update(examples=[SAID], source="cluster", application=Application.objects.get())
+        ResponseTemplate.objects.update(text=SAID, status="approved", name="n", conversation=None, reason="r",
+                                        decided_by="test", decided_at=at)  # fmt: skip
         digest = next(each.digest for each in found.messages if SAID in each.content)
         guardrail = Guardrail.objects.get()
         backtest = backtesting.ask_backtest(

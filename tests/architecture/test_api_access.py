@@ -17,7 +17,15 @@ from apps.experiments.models import Experiment
 from apps.improvements.models import Improvement
 from apps.ingestion.models import Batch, Conversation, Outcome
 from apps.insights.models import Comment, Insight
-from apps.library.models import Backtest, Guardrail, GuardrailActivation, LabelAssignment, Prompt, PromptVersion
+from apps.library.models import (
+    Backtest,
+    Guardrail,
+    GuardrailActivation,
+    LabelAssignment,
+    Prompt,
+    PromptVersion,
+    ResponseTemplate,
+)
 from apps.organizations import services
 from apps.organizations.models import ApiKey, Application
 from apps.platform import clock
@@ -79,6 +87,8 @@ DOORS = {
     "library/entries": {"GET": "prompts", "POST": "prompts"},
     "library/entries/<str:entry_id>": {"GET": "prompts", "DELETE": "prompts"},
     "library/entries/<str:entry_id>/adopt": {"POST": "prompts"},
+    "response-templates": {"GET": "prompts"},
+    "exports/fine-tune.jsonl": {"GET": "read"},
     "assignments": {"POST": "prompts"},
     "ruleset": {"GET": "prompts"},
     "comparisons": {"GET": "read"},
@@ -196,6 +206,7 @@ def state(house: House) -> list[Any]:
                 Guardrail,
                 GuardrailActivation,
                 Backtest,
+                ResponseTemplate,
                 WebhookEndpoint,
                 OutboxEvent,
                 Assumption,

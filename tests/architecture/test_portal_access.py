@@ -20,6 +20,7 @@ from apps.evaluations.services import pinning, runs, threat_patterns
 from apps.ingestion.models import Batch, Conversation
 from apps.insights.services import alerting
 from apps.library import selectors as library
+from apps.library.models import ResponseTemplate
 from apps.library.services import guardrails, prompts, sharing
 from apps.organizations import services
 from apps.organizations.models import ApiKey, Application, AuditEvent, Invitation, Membership, Organization
@@ -115,6 +116,11 @@ DOORS = {
     "act_on_guardrail": Door(None, WORKERS, ids=("name", "number", "action")),
     "two_people": Door(None, ADMINISTRATORS, form={"asked": "yes"}),
     "prompts": Door(ROLES, WORKERS, form={"name": "new", "text": "Be kind.", "production": "on"}),
+    "templates": Door(READERS),
+    "templates_csv": Door(READERS),
+    "find_templates": Door(None, WORKERS),
+    "template": Door(READERS, WORKERS, ids=("template_id",), form={"name": "n", "text": "Be well.", "reason": "r"}),
+    "act_on_template": Door(None, WORKERS, ids=("template_id", "action"), form={"reason": "old"}),
     "entries": Door(ROLES),
     "share_version": Door(None, WORKERS, ids=("name", "number")),
     "withdraw_entry": Door(None, WORKERS, ids=("entry_id",)),
@@ -186,6 +192,15 @@ def share(slug: str) -> str:
     version = library.find_version(prompt, 1) if prompt else None
     assert version is not None
     return sharing.share(version=version, metric="escalation_rate", at=clock.wall(), actor="test")[0].public_id
+
+
+def template() -> str:
+    said = Conversation.objects.get()
+    made: ResponseTemplate = ResponseTemplate.objects.create(
+        organization_id=said.organization_id, public_id=f"t_{said.id}", application=said.application, conversation=said,
+        session_id=said.session_id, text="Be well.", score=9.5, said_at=said.started_at, proposed_at=clock.wall(),
+    )  # fmt: skip
+    return made.public_id
 
 
 def pinned(organization: Organization) -> int:
@@ -274,6 +289,7 @@ def make_house(slug: str) -> House:
             "action": "approve",
             "purpose": "probes",
             "pin_id": pinned(organization),
+            "template_id": template(),
             "run_id": run.public_id,
             "cycle_id": cycle.public_id,
             "conversation_id": Conversation.objects.get().id,

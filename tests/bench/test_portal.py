@@ -15,6 +15,7 @@ from tests.product import flywheel
 # guide is there while debugging.
 NOT_PAGES = {
     "insights_csv", "styleguide",
+    "templates_csv", "find_templates", "act_on_template", "template",
     "conversations_csv", "rejected_lines", "rejected_json", "roi_report_file", "erase_person", "judge",
     "act_on_threat_pattern", "cancel_run", "acknowledge_insight", "assign_insight", "comment_on_insight",
     "act_on_improvement", "act_on_experiment", "adopt_entry", "withdraw_entry", "share_version", "two_people",

@@ -29,7 +29,7 @@ from apps.ingestion.services import storing
 from apps.ingestion.services.sealing import OriginalsGone, unseal
 from apps.insights.models import Evidence, Insight
 from apps.library.domain.backtesting import Example, Tally, write_tally
-from apps.library.models import Backtest
+from apps.library.models import Backtest, ResponseTemplate
 from apps.library.services import backtesting, guardrails, prompts
 from apps.organizations.models import Application, Membership, Organization, SavedView
 from apps.organizations.services import record_audit
@@ -64,6 +64,7 @@ ERASED = {
     "evaluations_threatpattern": "analysis: sessions and examples taken out",
     "organizations_savedview": "analysis: those that look for one of their sessions",
     "organizations_auditevent": "analysis: verdicts no longer name the session",
+    "library_responsetemplate": "library: templates made of their replies, served or not",
     "library_backtest": "library: users and examples taken out of the tally",
     "experiments_exposure": "experiments",
     "improvements_probecase": "improvements",
@@ -244,6 +245,11 @@ def seed(
         organization_id=organization.id, application=application, history=person[:16].encode(), session_id=session,
         told_at=AT,
     )  # fmt: skip
+    ResponseTemplate.objects.create(
+        organization_id=organization.id, public_id=f"t_{person[:12]}", application=application, status="approved",
+        session_id=session, user_hash=person, name=session, text="Be well.", score=9.5, said_at=AT, proposed_at=AT,
+        reason="clear", decided_by="judge@everywhere.test", decided_at=AT,
+    )  # fmt: skip
     ProbeCase.objects.create(
         organization_id=organization.id, application=application, kind="jailbreak",
         text_hash=hashlib.sha256(session.encode()).hexdigest(), text=TEXT if session == SESSION else "hello",
@@ -354,6 +360,7 @@ def test_whoever_stands_beside_them_stays(organization: Organization) -> None:
         assert Outcome.objects.count() == 2
         assert SavedView.objects.get().query == f"q={OTHER}"
         assert PinnedConversation.objects.get().session_id == OTHER
+        assert ResponseTemplate.objects.get().session_id == OTHER
         assert HistoryEnd.objects.count() == 1
         assert Improvement.objects.get().finding["evidence"] == [OTHER]
         assert StageRun.objects.get(stage="insights").figures["findings"][0]["evidence"] == [OTHER]

@@ -28,7 +28,11 @@ STILL_MORE = {
     "/business/?days=all": 13,
 }
 # What this world has beyond a benchmark's.
-MORE = ("/improvements/{shield}/", "/experiments/plan/?application=support&gate_1=churn_rate&margin_1=2")
+MORE = (
+    "/improvements/{shield}/",
+    "/experiments/plan/?application=support&gate_1=churn_rate&margin_1=2",
+    "/library/templates/t_HOSTILE/",
+)
 READ = (*PAGES, *SEARCHES, *MORE)
 # Session, person, membership, the tenant's setting and savepoint, applications, memberships: the frame of every page.
 FRAME = ("SAVEPOINT", "RELEASE SAVEPOINT", "BEGIN", "COMMIT", "SELECT set_config")

@@ -33,8 +33,8 @@ OF_COLOURS = {"resultTypes": ["violations"], "runOnly": ["color-contrast", "link
 # Answered with a file, a part of a page, or somewhere else to go.
 NOT_PAGES = {
     "conversations_csv", "insights_csv", "rejected_lines", "rejected_json", "roi_report_file", "home_turns",
-    "quality_outlook", "listening", "improvements_column", "batch_status", "run_progress", "experiment_money",
-    "landing",
+    "quality_outlook", "templates_csv", "listening", "improvements_column", "batch_status", "run_progress",
+    "experiment_money", "landing",
 }  # fmt: skip
 SIGNED_OUT = {
     "sign-in": "/accounts/login/",
@@ -68,6 +68,9 @@ PAGES = {
     "guardrail": "/guardrails/house-rules/?version=2&application=support",
     "library": "/library/",
     "prompt": "/library/support/?version=2",
+    "templates": "/library/templates/",
+    "template-candidates": "/library/templates/?status=candidate",
+    "template": "/library/templates/t_HOSTILE/",
     "shared": "/shared/",
     "cycles": "/cycles/",
     "configuration": "/applications/support/wheel/",
@@ -99,7 +102,7 @@ EMPTY = {
         "start", "threat-patterns", "uploads", "sources", "runs", "insights", "improvements", "experiments", "planner",
         "roi",
         "roi-reports", "roi-assumptions", "guardrails", "library", "shared", "cycles", "keys", "alerts", "webhooks",
-        "audit", "models",
+        "audit", "models", "templates",
     )},
     **{f"empty-{name}": f"/{name}/" for name in ("conversations", "security", "quality", "business", "performance")},
 }  # fmt: skip

@@ -19,9 +19,10 @@ from apps.evaluations.selectors import find_conversation
 from apps.evaluations.services import assessing, pinning, rollups, runs, threat_patterns, verdicts
 from apps.experiments.services import lifecycle
 from apps.improvements.models import Improvement
+from apps.ingestion.models import Conversation
 from apps.ingestion.services import storing
 from apps.insights.services import alerting
-from apps.library.models import Guardrail
+from apps.library.models import Guardrail, ResponseTemplate
 from apps.library.services import backtesting, guardrails, prompts
 from apps.organizations import services
 from apps.organizations.models import Application, Membership, Organization
@@ -106,6 +107,7 @@ def make_world() -> World:
     experiment_id, improvement_id = try_out(organization)
     webhook_id = listen(organization, people)
     teach(organization)
+    learn(organization)
     guard(organization)
     run_id, cycle_id = run_all(organization), turn_once(organization)
     pin_id, report_id = keep(organization)
@@ -175,6 +177,25 @@ def try_out(organization: Organization) -> tuple[str, str]:
         improvement = make_improvement("support", Application.objects.get(slug="support"))
     WorkItem.objects.filter(organization=organization).delete()
     return experiment.public_id, improvement.public_id
+
+
+def learn(organization: Organization) -> None:
+    """Have replies of hostile text, and plain ones, wait to be made templates, and one be served."""
+    with tenant(organization.id):
+        application = Application.objects.get(slug="hostile")
+        for number, said in enumerate(Conversation.objects.filter(application=application).order_by("id")):
+            hostile = number == 0
+            ResponseTemplate.objects.create(
+                organization_id=organization.id, public_id="t_HOSTILE" if hostile else f"t_{number}", score=9.4,
+                application=application, conversation=said, session_id=said.session_id, text="\n".join(HOSTILE),
+                question=HOSTILE[number][:300], tags=[HOSTILE[1][:50]], prompt_version=HOSTILE[number], said_at=AT,
+                conversations=number + 1, users=1, proposed_at=NOW,
+            )  # fmt: skip
+        served = ResponseTemplate.objects.get(public_id="t_1")
+        ResponseTemplate.objects.filter(id=served.id).update(
+            public_id="t_SERVED", status="approved", conversation=None, question="", name=HOSTILE[0], reason=HOSTILE[1],
+            decided_by=HOSTILE[2], decided_at=NOW,
+        )  # fmt: skip
 
 
 def teach(organization: Organization) -> None:

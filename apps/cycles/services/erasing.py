@@ -24,7 +24,7 @@ from apps.ingestion.domain.digests import unit_hash
 from apps.ingestion.models import Erasure
 from apps.ingestion.services import forgetting as capture
 from apps.ingestion.services.forgetting import Session
-from apps.library.services.forgetting import forget_backtested
+from apps.library.services.forgetting import forget_backtested, forget_templates
 from apps.organizations import selectors as organizations
 from apps.organizations.models import Organization
 from apps.organizations.services import record_audit
@@ -91,7 +91,7 @@ def erase(*, organization_id: int, person: str, user_id: str = "") -> dict[str, 
     _clean(organization, person, progress)
     for sessions in _pieces(progress.sessions):
         with tenant(organization_id):
-            progress.counts.update(_forget(organization_id, person, frozenset(sessions)))
+            progress.counts.update(_forget(organization_id, person, frozenset(sessions), at))
             progress.save(person)
     counts = {kind: progress.counts[kind] for kind in KINDS}
     with tenant(organization_id):
@@ -177,12 +177,13 @@ def _pieces(sessions: set[Session]) -> Iterator[list[Session]]:
         yield every[start : start + _AT_ONCE]
 
 
-def _forget(organization_id: int, person: str, sessions: frozenset[Session]) -> dict[str, int]:
+def _forget(organization_id: int, person: str, sessions: frozenset[Session], at: datetime) -> dict[str, int]:
     """Erase some of the person's sessions, the conversations last: until then they tell what else there is."""
     trace = capture.trace_of(unit_hash=person, sessions=sessions)
     facts = analysis.forget_facts(trace)
     analysis.forget_mentions(trace, organization_id=organization_id)
     forget_backtested(trace)
+    forget_templates(trace, organization_id=organization_id, at=at)
     forget_evidence(trace)
     forget_named(trace)
     counts = {

@@ -10,6 +10,7 @@ from apps.improvements.domain.triggers import Showing, Trigger, default_triggers
 from apps.improvements.services.proposing import Rules, propose
 from apps.insights.domain.measured import Measured
 from apps.insights.domain.signals import Period
+from apps.library.services.templates import ask_templates
 
 
 def run(turn: Turn) -> Outcome:
@@ -29,6 +30,8 @@ def run(turn: Turn) -> Outcome:
         at=turn.at,
         cycle_id=turn.cycle_id,
     )  # fmt: skip
+    # Whoever reads them has them when the turn is over; nothing of the wheel waits for it.
+    ask_templates(turn.application)
     told = f"{len(proposals.fired)} of {len(triggers)} triggers fired"
     if proposals.made:
         told += "; proposed " + ", ".join(each.key for each in proposals.made)

@@ -20,6 +20,8 @@ LATEST = "latest"
 # What applications are served; an organization may want two people to move it by hand.
 PROTECTED_LABEL = "production"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+# The portal's page of response templates stands beside those of prompts, under /library/.
+_TAKEN = frozenset({"templates"})
 _LABEL = re.compile(r"[a-z0-9][a-z0-9_.-]{0,49}")
 # One pair of braces, a plain name, no expression: a prompt is text with gaps, never a program.
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]{0,63})\s*\}\}")
@@ -33,6 +35,8 @@ def check_name(name: object) -> str:
     """Return the name. Raises BadPrompt for one that cannot stand in an address."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise BadPrompt("A prompt is named by up to 100 letters, digits, '_', '.' and '-', a letter or digit first.")
+    if name in _TAKEN:
+        raise BadPrompt(f"No prompt can be named {name!r}: the library keeps something else under it.")
     return name
 
 

@@ -39,6 +39,14 @@ _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | No
     ("Personal data", "redaction", "Organization", None, None, ADMINISTRATORS),
     ("Audit", "audit", "Organization", None, None, ADMINISTRATORS),
 )
+# The kinds of things the library keeps: a tab each on the pages of all. label, URL name, who sees it
+_KINDS: tuple[tuple[str, str, frozenset[str] | None], ...] = (
+    ("Prompts", "prompts", None),
+    ("Guardrails", "guardrails", None),
+    ("Threat patterns", "threat_patterns", READERS),
+    ("Response templates", "templates", READERS),
+    ("To adopt", "entries", None),
+)
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -60,6 +68,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "portal": {
             "nav": entries,
+            "kinds": _kinds(access, path),
             "organization": {
                 "name": organization.name,
                 "slug": organization.slug,
@@ -91,6 +100,14 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
             "logout_url": reverse("account_logout"),
         }
     }
+
+
+def _kinds(access: Access, path: str) -> list[dict[str, Any]]:
+    return [
+        {"label": label, "url": page_url(name, access), "current": path == reverse(name)}
+        for label, name, roles in _KINDS
+        if roles is None or access.may(roles)
+    ]
 
 
 def _applications(request: HttpRequest, access: Access) -> list[dict[str, Any]]:

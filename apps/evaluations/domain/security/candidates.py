@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from zlib import crc32
 
 import msgspec
 
+from apps.evaluations.domain.alike import bands_of, jaccard, pieces_of, sign
 from apps.evaluations.domain.intervals import wilson
 from apps.evaluations.domain.security.masking import mask
 from apps.evaluations.domain.security.readings import fold
@@ -24,8 +24,6 @@ FEWEST_MESSAGES, FEWEST_USERS = 4, 2
 # A candidate may hit this share of benign messages.
 MOST_BENIGN = 0.001
 _WORD = re.compile(r"\w+")
-# 16 bands of 3: texts with half of their pieces in common meet with .88, with a fifth with .12.
-_BANDS, _ROWS = 16, 3
 _ALIKE = 0.4
 _COVERED = 0.8
 _LONGEST_PHRASE, _SHORTEST_PHRASE = 5, 2
@@ -96,13 +94,11 @@ def _limited(suspicious: Iterable[Suspicious]) -> list[Suspicious]:
 
 def _clusters(texts: Sequence[str]) -> list[list[int]]:
     """Group texts that share enough word pairs: MinHash bands propose, the true Jaccard similarity decides."""
-    pieces = [_pieces(text) for text in texts]
+    pieces = [pieces_of(text) for text in texts]
     buckets: dict[tuple[int, tuple[int, ...]], list[int]] = defaultdict(list)
     for index, own in enumerate(pieces):
-        if own:
-            signature = [min(crc32(piece, seed) for piece in own) for seed in range(_BANDS * _ROWS)]
-            for band in range(_BANDS):
-                buckets[band, tuple(signature[band * _ROWS : (band + 1) * _ROWS])].append(index)
+        for band in bands_of(sign(own)):
+            buckets[band].append(index)
     parent = list(range(len(texts)))
 
     def root(index: int) -> int:
@@ -114,21 +110,12 @@ def _clusters(texts: Sequence[str]) -> list[list[int]]:
     for together in buckets.values():
         # Compared with the first only: who is like it is like the others enough, and the work stays linear.
         for other in together[1:]:
-            if root(other) != root(together[0]) and _jaccard(pieces[together[0]], pieces[other]) >= _ALIKE:
+            if root(other) != root(together[0]) and jaccard(pieces[together[0]], pieces[other]) >= _ALIKE:
                 parent[root(other)] = root(together[0])
     groups: dict[int, list[int]] = defaultdict(list)
     for index in range(len(texts)):
         groups[root(index)].append(index)
     return list(groups.values())
-
-
-def _pieces(text: str) -> frozenset[bytes]:
-    words = [word.encode() for word in _WORD.findall(text)]
-    return frozenset([*words, *(b" ".join(pair) for pair in pairwise(words))])
-
-
-def _jaccard(one: frozenset[bytes], other: frozenset[bytes]) -> float:
-    return len(one & other) / len(one | other)
 
 
 def _phrases(words: Sequence[str]) -> set[tuple[str, ...]]:
