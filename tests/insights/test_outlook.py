@@ -126,6 +126,10 @@ def test_an_alarm_says_when_it_began_who_carries_it_and_leads_to_its_insight(org
         insight = Insight.objects.get(kind="degradation")
     assert alarm["url"] == f"/insights/{insight.public_id}/?application=support"
     assert "1 drift going on" in told.text
+    strip = reader(organization, "admin").get(alarm["url"]).context_data["figures"]
+    assert [(each["value"], each["of"][-13:]) for each in strip if each["label"].startswith("Carried")] == [
+        ("4", "of the change"),
+    ]  # fmt: skip
     file = reader(organization, "viewer").get(told.context_data["files"]["alarms"])
     lines = b"".join(file.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert lines[1].startswith("avg_quality_score,Support,7.0,6.2,2026-11-23,")

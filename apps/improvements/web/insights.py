@@ -20,6 +20,7 @@ from apps.insights.web.insights import find, row
 from apps.insights.web.words import write, write_figures
 from apps.organizations.models import Membership
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
+from apps.platform.templatetags.figures import percent
 
 _SHOWN = 12
 
@@ -118,6 +119,11 @@ def _figures(found: Insight, access: Access) -> list[dict[str, Any]]:
             strip.append(
                 {"label": label, "value": write(side["rate"], "fraction", currency), "of": f"n {side['n']:,}"}
             )  # fmt: skip
+    strip += [
+        {"label": f"Carried by {each['dimension'].replace('_', ' ')}", "value": each["level"], "thin": False,
+         "of": f"n {each['n_since']:,}, {percent(min(1.0, each['share']))} of the change"}
+        for each in figures["detail"].get("carried_by", ())
+    ]  # fmt: skip
     strip.append({"label": "Periods", "value": found.times_seen, "thin": False, "of": "it was seen in"})
     return strip
 
