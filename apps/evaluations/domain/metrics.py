@@ -15,7 +15,7 @@ from apps.evaluations.domain.associations import ADJUSTMENT, associate
 from apps.evaluations.domain.intervals import mean_interval, poisson, wilson
 from apps.evaluations.domain.moments import Moments
 from apps.evaluations.domain.ranking import FEWEST, rank_agents
-from apps.evaluations.domain.tally import COST, MONEY, SCORE, Tally
+from apps.evaluations.domain.tally import COST, FIELDS, MONEY, SCORE, Tally
 from apps.evaluations.domain.trends import change_of_score, name_period, trend_of_revenue, trend_of_risk, trend_of_score
 
 _MOST_AGENTS = 10
@@ -33,6 +33,28 @@ DEFINITIONS = {
 
 
 SECTIONS = ("security", "quality", "business", "performance")
+_OF_EVERY_SECTION = ("conversations", "messages", "first_day", "last_day")
+# What of a tally each section is made of.
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "security": (
+        "attacks_blocked", "attacks_succeeded", "attacks_unclear", "attacked", "high_risk", "risk", "types", "faults",
+    ),
+    "quality": (
+        "score", "unscored", "escalations_requested", "escalations_offered", "escalations_done", "resolutions",
+        "resolution_ms", "csat", "patterns", "pattern_turns",
+    ),
+    "business": (
+        "upsells", "offers", "upsell_value", "agents", "factors", "value", "churns", "enterprise_leads",
+    ),
+    "performance": ("reply_ms", "tokens", "cost", "estimated"),
+}  # fmt: skip
+
+
+def fields_of(sections: Collection[str]) -> tuple[str, ...]:
+    """Return the fields of a tally that metrics of these sections need; how many users there were is in all of them."""
+    if frozenset(sections) >= frozenset(SECTIONS):
+        return FIELDS
+    return _OF_EVERY_SECTION + tuple(field for name in SECTIONS if name in sections for field in _FIELDS[name])
 
 
 def metrics(
@@ -44,16 +66,21 @@ def metrics(
     currency: str = "USD",
     period_days: int | None = None,
     sections: Collection[str] = SECTIONS,
+    users: bool = True,
 ) -> dict[str, Any]:
     """Return the metrics of a tally; trends compare ``recent`` (default: the tally itself) with ``previous``.
 
-    ``sections`` are worked out, no others: ranking agents costs more than all the rest.
+    ``sections`` are worked out, no others: ranking agents costs more than all the rest. A tally of ``fields_of`` some
+    sections does not know its ``users``.
 
     ``period_days`` names the period in the trends ("this week"); without it the days from first to last do.
     """
     period = name_period(period_days or total.days)
     now = recent if recent is not None else total
-    users, low, high = distinct.estimate(total.users)
+    counted = {}
+    if users:
+        number, low, high = distinct.estimate(total.users)
+        counted = {"users": number, "users_ci": [low, high]}
     told = {
         "security": lambda: _security(total, now, previous, new_attack_patterns),
         "quality": lambda: _quality(total, now, previous, period),
@@ -63,8 +90,7 @@ def metrics(
     return {
         "conversations": total.conversations,
         "messages": total.messages,
-        "users": users,
-        "users_ci": [low, high],
+        **counted,
         "first_day": total.first_day.isoformat() if total.first_day else None,
         "last_day": total.last_day.isoformat() if total.last_day else None,
         **{name: told[name]() for name in SECTIONS if name in sections},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Any
 
@@ -143,9 +143,12 @@ def tally(facts: Iterable[Fact]) -> Tally:
     return gathered.done()
 
 
-def merge_all(parts: Iterable[Tally]) -> Tally:
-    """Return the tally of all these sets of conversations, which must not overlap."""
-    merged = _Merged()
+FIELDS = Tally.__struct_fields__
+
+
+def merge_all(parts: Iterable[Tally], fields: Collection[str] = FIELDS) -> Tally:
+    """Return the tally of all these sets of conversations, which must not overlap; of some ``fields`` only."""
+    merged = _Merged(fields)
     for part in parts:
         merged.add(part)
     return merged.done()
@@ -154,10 +157,13 @@ def merge_all(parts: Iterable[Tally]) -> Tally:
 class _Merged:
     """A sum of tallies in the making: changed in place, because a year of rollups is tens of thousands of them."""
 
-    def __init__(self) -> None:
-        self.sums = dict.fromkeys(_SUMS, 0)
-        self.counts: dict[str, defaultdict[str, int]] = {name: defaultdict(int) for name in _COUNTS}
-        self.moments = {name: [0, 0, 0] for name in _UNITS}
+    def __init__(self, fields: Collection[str]) -> None:
+        self.fields = frozenset(fields)
+        self.sums = {name: 0 for name in _SUMS if name in self.fields}
+        self.counts: dict[str, defaultdict[str, int]] = {
+            name: defaultdict(int) for name in _COUNTS if name in self.fields
+        }
+        self.moments = {name: [0, 0, 0] for name in _UNITS if name in self.fields}
         self.days: list[date] = []
         self.users: set[int] = set()
         # No hash above this one can be among the smallest any more.
@@ -166,11 +172,10 @@ class _Merged:
         self.agents: dict[str, AgentTally] = {}
 
     def add(self, part: Tally) -> None:
-        for name in _SUMS:
+        for name in self.sums:
             self.sums[name] += getattr(part, name)
-        for name in _COUNTS:
+        for name, counts in self.counts.items():
             if found_counts := getattr(part, name):
-                counts = self.counts[name]
                 for key, count in found_counts.items():
                     counts[key] += count
         for name, sums in self.moments.items():
@@ -180,10 +185,16 @@ class _Merged:
             sums[2] += moments.squares
         if part.first_day is not None and part.last_day is not None:
             self.days = [min([part.first_day, *self.days]), max([part.last_day, *self.days])]
-        self._add_users(part.users)
-        for factor, found in part.factors.items():
-            self.factors[factor] = self.factors.get(factor, FactorTally()).merge(found)
-        for agent, did in part.agents.items():
+        if "users" in self.fields:
+            self._add_users(part.users)
+        if "factors" in self.fields:
+            for factor, found in part.factors.items():
+                self.factors[factor] = self.factors.get(factor, FactorTally()).merge(found)
+        if "agents" in self.fields:
+            self._add_agents(part.agents)
+
+    def _add_agents(self, agents: dict[str, AgentTally]) -> None:
+        for agent, did in agents.items():
             known = self.agents.get(agent)
             self.agents[agent] = did if known is None else known.merge(did)
         if len(self.agents) > 2 * MOST_AGENTS:

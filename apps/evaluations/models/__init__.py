@@ -2,6 +2,7 @@
 
 from apps.evaluations.models.pinned import PinnedConversation
 from apps.evaluations.models.results import (
+    LEAKED,
     Assessment,
     ConversationFact,
     DailyRollup,
@@ -12,6 +13,7 @@ from apps.evaluations.models.taught import SystemPromptFingerprint, ThreatPatter
 from apps.evaluations.models.verdicts import AuditItem, Calibration, VerdictLabel
 
 __all__ = [
+    "LEAKED",
     "Assessment",
     "AuditItem",
     "Calibration",

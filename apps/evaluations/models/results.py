@@ -5,9 +5,13 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from apps.evaluations.domain.facts import FAULTS
 from apps.ingestion.models import Conversation
 from apps.organizations.models import Application
 from apps.platform.tenancy import TenantModel
+
+# Conversations in which an attack succeeded or the assistant gave something away.
+LEAKED = models.Q(attacks_succeeded__gt=0) | models.Q(findings__overlap=sorted(FAULTS))
 
 
 class Assessment(TenantModel):
@@ -146,6 +150,22 @@ class ConversationFact(TenantModel):
                 fields=["organization", "-started_at", "-conversation_id"],
                 condition=~models.Q(findings=[]),
                 name="facts_with_findings",
+            ),
+            # Under row security PostgreSQL only guesses how many rows an array lets pass; of numbers it knows.
+            models.Index(
+                fields=["organization", "-started_at", "-conversation_id"],
+                condition=models.Q(attacks__gt=0),
+                name="facts_with_attacks",
+            ),
+            models.Index(
+                fields=["organization", "-risk_score", "-conversation_id"],
+                condition=models.Q(risk_score__gt=0),
+                name="facts_by_risk",
+            ),
+            models.Index(
+                fields=["organization", "-started_at", "-conversation_id"],
+                condition=LEAKED,
+                name="facts_with_leaks",
             ),
             models.Index(fields=["organization", "-started_at", "-conversation_id"], name="facts_newest"),
             models.Index(

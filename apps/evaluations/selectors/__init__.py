@@ -1,8 +1,9 @@
 """Reads of what was analyzed. Call inside tenant(...)."""
 
-from apps.evaluations.selectors.attempts import read_attempts
+from apps.evaluations.selectors.attempts import MOST_OBSERVED, Attacks, Kinds, Moment, read_attacks, read_attempts
 from apps.evaluations.selectors.conversations import (
     AnalyzedConversation,
+    Looked,
     find_conversation,
     get_conversation,
     gravest,
@@ -15,6 +16,7 @@ from apps.evaluations.selectors.conversations import (
 from apps.evaluations.selectors.filters import Filters
 from apps.evaluations.selectors.metrics import (
     GROUPINGS,
+    MOST_GROUPS,
     group_metrics,
     read_metrics,
     read_sliced_metrics,
@@ -26,8 +28,14 @@ from apps.evaluations.selectors.threat_patterns import count_new_patterns
 
 __all__ = [
     "GROUPINGS",
+    "MOST_GROUPS",
+    "MOST_OBSERVED",
     "AnalyzedConversation",
+    "Attacks",
     "Filters",
+    "Kinds",
+    "Looked",
+    "Moment",
     "count_new_patterns",
     "find_conversation",
     "get_conversation",
@@ -36,6 +44,7 @@ __all__ = [
     "list_facts",
     "newest_start",
     "poorest",
+    "read_attacks",
     "read_attempts",
     "read_conversations",
     "read_metrics",

@@ -1,34 +1,81 @@
-"""The attacks of a period as attempts of users: what behaviour across sessions is read from."""
+"""The attacks of a period: how many of each kind there were, and the newest as attempts of users."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
 import orjson
-from django.db.models import TextField
+from django.db.models import F, OuterRef, QuerySet, Subquery, TextField
+from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Cast
 
 from apps.evaluations.analyzers import SECURITY
 from apps.evaluations.domain.facts import FAULTS
 from apps.evaluations.domain.security.behaviour import Attempt
 from apps.evaluations.models import Assessment, ConversationFact
-from apps.evaluations.selectors.filters import FOUND, Filters
+from apps.evaluations.selectors.filters import Filters
 
-_PAGE = 2000
-_COLUMNS = (
-    "text", "conversation__session_id", "conversation__user_hash", "conversation__started_at",
-    "conversation__application_id",
-)  # fmt: skip
+# Behaviour is read from so many conversations at most: a page's time must not grow with the attacks there ever were.
+MOST_OBSERVED = 1000
+_OUTCOMES = ("blocked", "succeeded", "unclear")
+_COLUMNS = ("application_id", "session_id", "unit_hash", "started_at")
+
+# Attacks by (application's id, type), and of those by outcome.
+Kinds = dict[tuple[int, str], Counter[str]]
+# An attack's application, when its conversation began, and its outcome.
+Moment = tuple[int, datetime, str]
 
 
-def read_attempts(filters: Filters) -> list[Attempt]:
-    """Return every attack of the conversations that pass, in no order.
+@dataclass(frozen=True)
+class Attacks:
+    """The attacks of a period: how many of each kind, and each with its moment, in no order."""
+
+    kinds: Kinds
+    moments: list[Moment]
+
+
+def read_attacks(filters: Filters) -> Attacks:
+    """Return the attacks of the conversations that pass, as their facts tell them.
+
+    A fact names the types of its attacks and counts their outcomes; only where both are several does the assessment
+    tell which belongs to which. What it cannot tell any more, because retention took it, is unclear.
+    """
+    names = Cast(KeyTransform("attack_types", "fact"), TextField())
+    columns = ("application_id", "types", "attacks_blocked", "attacks_succeeded", "attacks_unclear", "started_at")
+    alike: Counter[tuple[Any, ...]] = Counter()
+    moments: list[Moment] = []
+    for *same, at in _attacked(filters).annotate(types=names).order_by().values_list(*columns):
+        alike[tuple(same)] += 1
+        for outcome, count in zip(_OUTCOMES, same[2:], strict=True):
+            moments += [(same[0], at, outcome)] * count
+    kinds: Kinds = defaultdict(Counter)
+    mixed: Counter[tuple[int, str]] = Counter()
+    for (application_id, text, *counts), n in alike.items():
+        types = Counter(orjson.loads(text or "[]"))
+        outcomes = {outcome: count for outcome, count in zip(_OUTCOMES, counts, strict=True) if count}
+        if len(types) > 1 and len(outcomes) > 1:
+            mixed.update({(application_id, name): count * n for name, count in types.items()})
+            continue
+        for name, count in types.items():
+            told = outcomes if len(types) == 1 else dict.fromkeys(outcomes, count)
+            kinds[application_id, name].update({outcome: number * n for outcome, number in told.items()})
+    if mixed:
+        _tell_apart(filters, kinds, mixed)
+    return Attacks(dict(kinds), moments)
+
+
+def read_attempts(filters: Filters) -> tuple[list[Attempt], bool]:
+    """Return the attacks of the newest conversations that pass, newest first, and whether older ones are left out.
 
     An attempt stands at the time its conversation began; its text is the masked evidence.
     """
-    facts = ConversationFact.objects.filter(filters.condition(), FOUND, attacks__gt=0).values("conversation_id")
-    # jsonb leaves as text: Django's own decoding costs more than the query.
-    found = Assessment.objects.filter(conversation_id__in=facts, analyzer=SECURITY)
-    rows = found.annotate(text=Cast("result", TextField())).values_list(*_COLUMNS)
-    return [
+    newest = _attacked(filters).order_by("-started_at", "-conversation_id")
+    rows = list(_with_incidents(newest, *_COLUMNS)[: MOST_OBSERVED + 1])
+    attempts = [
         Attempt(
             user=user,
             at=started_at,
@@ -40,7 +87,37 @@ def read_attempts(filters: Filters) -> list[Attempt]:
             outcome=incident["outcome"],
             application_id=application_id,
         )
-        for text, session_id, user, started_at, application_id in rows.iterator(_PAGE)
-        for incident in orjson.loads(text)["incidents"]
-        if incident["type"] not in FAULTS
+        for application_id, session_id, user, started_at, text in rows[:MOST_OBSERVED]
+        for incident in _attacks_in(text)
     ]
+    return attempts, len(rows) > MOST_OBSERVED
+
+
+def _tell_apart(filters: Filters, kinds: Kinds, mixed: Counter[tuple[int, str]]) -> None:
+    several = _attacked(filters).filter(attacks__gt=F("attacks_blocked"))
+    several = several.filter(attacks__gt=F("attacks_succeeded")).filter(attacks__gt=F("attacks_unclear"))
+    for application_id, text in _with_incidents(several, "application_id"):
+        attacks = list(_attacks_in(text))
+        if len({incident["type"] for incident in attacks}) > 1:
+            for incident in attacks:
+                kinds[application_id, incident["type"]][incident["outcome"]] += 1
+                mixed[application_id, incident["type"]] -= 1
+    for key, left in mixed.items():
+        kinds[key].update(unclear=max(0, left))
+
+
+def _attacked(filters: Filters) -> QuerySet[ConversationFact]:
+    return ConversationFact.objects.filter(filters.condition(), attacks__gt=0)
+
+
+def _with_incidents(facts: QuerySet[ConversationFact], *columns: str) -> QuerySet[Any, Any]:
+    """Return these columns of the facts and, behind them, the incidents of their assessments as text."""
+    # jsonb leaves as text: Django's own decoding costs more than the query.
+    incidents = Cast(KeyTransform("incidents", "result"), TextField())
+    results = Assessment.objects.filter(conversation_id=OuterRef("conversation_id"), analyzer=SECURITY)
+    told = facts.annotate(text=Subquery(results.annotate(incidents=incidents).values("incidents")[:1]))
+    return told.values_list(*columns, "text")
+
+
+def _attacks_in(text: str | None) -> Iterator[dict[str, Any]]:
+    return (incident for incident in orjson.loads(text or "[]") if incident["type"] not in FAULTS)

@@ -8,17 +8,19 @@ from typing import Any
 
 import msgspec
 import orjson
-from django.db.models import Count, Q, TextField, Value, Window
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Cast
 
-from apps.evaluations.analyzers import SECTIONS
-from apps.evaluations.domain.facts import FAULTS, Fact
-from apps.evaluations.models import Assessment, ConversationFact
-from apps.evaluations.selectors.filters import FOUND, Filters
+from apps.evaluations.analyzers import SECTIONS, SECURITY
+from apps.evaluations.domain.facts import Fact
+from apps.evaluations.models import LEAKED, Assessment, ConversationFact
+from apps.evaluations.selectors.filters import Filters
 from apps.ingestion.models import Conversation
 from apps.ingestion.selectors import MessageRow, read_messages
 
 _PAGE = 2000
+# A fact, and the security result of its conversation while that is kept.
+Looked = tuple[ConversationFact, dict[str, Any] | None]
 _decode_fact = msgspec.json.Decoder(Fact).decode
 
 
@@ -106,28 +108,37 @@ def poorest(filters: Filters, *, limit: int) -> list[ConversationFact]:
 
 @dataclass(frozen=True)
 class Gravest:
-    """The newest facts of conversations where an attack succeeded or the assistant leaked, how many there are in all,
-    and the facts with the highest risk above 0."""
+    """The newest conversations where an attack succeeded or the assistant leaked, how many there are in all, and those
+    with the highest risk above 0. Each is its fact with its security result.
+    """
 
-    leaked: list[ConversationFact]
+    leaked: list[Looked]
     leaks: int
-    riskiest: list[ConversationFact]
+    riskiest: list[Looked]
 
 
 def gravest(filters: Filters, *, leaks: int, riskiest: int) -> Gravest:
     """Return what leaked and what was riskiest, at most so many of each; one query."""
-    rows = ConversationFact.objects.filter(filters.condition(), FOUND)
-    leaked = rows.filter(Q(attacks_succeeded__gt=0) | Q(findings__overlap=list(FAULTS)))
-    newest = leaked.annotate(number=Window(Count("*"))).order_by("-started_at", "-conversation_id")[:leaks]
-    risky = rows.filter(risk_score__gt=0).annotate(number=Value(0)).order_by("-risk_score", "-conversation_id")
+    rows = ConversationFact.objects.filter(filters.condition())
+    leaked, risky = rows.filter(LEAKED), _with_security(rows.filter(risk_score__gt=0)).annotate(number=Value(0))
+    # Counted apart, from the index alone: beside the rows, every one of them would be read.
+    number = Subquery(leaked.order_by().values("organization_id").annotate(n=Count("*")).values("n"))
+    newest = _with_security(leaked).annotate(number=number).order_by("-started_at", "-conversation_id")[:leaks]
+    risky = risky.order_by("-risk_score", "-conversation_id")
     found = list(newest.union(risky[:riskiest], all=True))
     of_leaks = [each for each in found if each.number]
+    of_risk = [each for each in found if not each.number]
+    of_leaks.sort(key=lambda each: (each.started_at, each.conversation_id), reverse=True)
+    of_risk.sort(key=lambda each: (each.risk_score, each.conversation_id), reverse=True)
     return Gravest(
-        sorted(of_leaks, key=lambda each: (each.started_at, each.conversation_id), reverse=True),
-        of_leaks[0].number if of_leaks else 0,
-        sorted(
-            (each for each in found if not each.number),
-            key=lambda each: (each.risk_score, each.conversation_id),
-            reverse=True,
-        ),
+        [_looked(fact) for fact in of_leaks], of_leaks[0].number if of_leaks else 0, [_looked(fact) for fact in of_risk]
     )
+
+
+def _with_security(facts: QuerySet[ConversationFact]) -> QuerySet[Any, Any]:
+    results = Assessment.objects.filter(conversation_id=OuterRef("conversation_id"), analyzer=SECURITY)
+    return facts.annotate(security=Subquery(results.annotate(text=Cast("result", TextField())).values("text")[:1]))
+
+
+def _looked(fact: Any) -> Looked:
+    return fact, orjson.loads(fact.security) if fact.security else None

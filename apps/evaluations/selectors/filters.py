@@ -94,11 +94,13 @@ class Filters:
         for name in ("escalated", "enterprise_lead"):
             if (value := getattr(self, name)) is not None:
                 found &= Q(**{name: value})
-        if self.attacked is not None:
-            found &= Q(attacks__gt=0) if self.attacked else Q(attacks=0)
+        if self.attacked is False:
+            found &= Q(attacks=0)
         if self.known is not None:
             found &= KNOWN[self.known]
-        if self.finding or self.outcome or self.attacked or (self.min_risk or 0) > 0:
+        if self.outcome is not None or self.attacked:
+            found &= Q(attacks__gt=0)
+        if self.finding is not None or (self.min_risk or 0) > 0:
             found &= FOUND
         return found
 

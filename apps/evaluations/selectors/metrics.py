@@ -11,8 +11,8 @@ from django.db.models import Count, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
 from apps.evaluations.domain.facts import Fact
-from apps.evaluations.domain.metrics import SECTIONS, metrics
-from apps.evaluations.domain.tally import Tally, merge_all, tally
+from apps.evaluations.domain.metrics import SECTIONS, fields_of, metrics
+from apps.evaluations.domain.tally import FIELDS, Tally, merge_all, tally
 from apps.evaluations.models import ConversationFact, DailyRollup
 from apps.evaluations.selectors.calibrations import read_worth, show_worth
 from apps.evaluations.selectors.filters import Filters
@@ -35,36 +35,43 @@ _decode_fact = msgspec.json.Decoder(Fact).decode
 
 
 def read_metrics(filters: Filters, *, currency: str = "USD", sections: Collection[str] = SECTIONS) -> dict[str, Any]:
-    """Return the metrics of the conversations that pass; of some ``sections`` where no others are wanted.
+    """Return the metrics of the conversations that pass; of some ``sections``, without users, where no others matter.
 
     ``pending_conversations`` are captured and not analyzed yet, whatever the other filters.
     Trends compare the period asked for with as long a period before it; without ``since``, the last seven days that
     hold data with the seven before.
     """
     dirty = _dirty_days(filters)
-    return _with_trend(filters, _total(filters, dirty), dirty, currency, sections)
+    return _with_trend(filters, _total(filters, dirty, fields_of(sections)), dirty, currency, sections)
 
 
 def read_sliced_metrics(
-    filters: Filters, *, by: Sequence[str], currency: str = "USD", sections: Collection[str] = SECTIONS
+    filters: Filters,
+    *,
+    by: Sequence[str],
+    currency: str = "USD",
+    sections: Collection[str] = SECTIONS,
+    most: int = MOST_GROUPS,
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
     """Return the metrics, and those of each group of several groupings, read in one pass; of ``sections`` only.
 
-    Only groupings that rollups keep apart: day, week, agent, prompt_version, variant, channel.
+    Only groupings that rollups keep apart: day, week, agent, prompt_version, variant, channel. Of a grouping that is
+    not by time, the ``most`` largest groups.
     """
-    dirty = _dirty_days(filters)
+    dirty, fields = _dirty_days(filters), fields_of(sections)
     parts: dict[str, list[tuple[str, Tally]]] = {name: [] for name in by}
-    for name, key, part in _sliced(filters, by, dirty):
+    for name, key, part in _sliced(filters, by, dirty, fields):
         parts[name].append((key, part))
-    total = merge_all(part for _, part in parts[by[0]])
-    groups = {name: _ordered(name, _merged(found), currency, sections) for name, found in parts.items()}
+    total = merge_all((part for _, part in parts[by[0]]), fields)
+    groups = {name: _ordered(name, _merged(found, fields), currency, sections, most) for name, found in parts.items()}
     return _with_trend(filters, total, dirty, currency, sections), groups
 
 
 def _with_trend(
     filters: Filters, total: Tally, dirty: Dirty, currency: str, sections: Collection[str]
 ) -> dict[str, Any]:
-    recent, previous, days = _trend(filters, total, dirty)
+    fields = fields_of(sections)
+    recent, previous, days = _trend(filters, total, dirty, fields)
     patterns, pending = _count(new_patterns(filters), unassessed(filters.application_id))
     found = metrics(
         total,
@@ -74,6 +81,7 @@ def _with_trend(
         currency=currency,
         period_days=days,
         sections=sections,
+        users="users" in fields,
     )
     if "security" in sections:
         with_worth(found, filters)
@@ -115,28 +123,35 @@ def read_tally(filters: Filters) -> Tally:
     return _total(filters, _dirty_days(filters))
 
 
-def _total(filters: Filters, dirty: Dirty) -> Tally:
-    return merge_all(_parts(filters, dirty))
+def _total(filters: Filters, dirty: Dirty, fields: Collection[str] = FIELDS) -> Tally:
+    return merge_all(_parts(filters, dirty, fields), fields)
 
 
-def _merged(parts: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
+def _merged(parts: Iterable[tuple[str, Tally]], fields: Collection[str] = FIELDS) -> dict[str, Tally]:
     groups: dict[str, list[Tally]] = {}
     for key, part in parts:
         groups.setdefault(key, []).append(part)
-    return {key: merge_all(members) for key, members in groups.items()}
+    return {key: merge_all(members, fields) for key, members in groups.items()}
 
 
 def _ordered(
-    by: str, groups: dict[str, Tally], currency: str, sections: Collection[str] = SECTIONS
+    by: str,
+    groups: dict[str, Tally],
+    currency: str,
+    sections: Collection[str] = SECTIONS,
+    most: int = MOST_GROUPS,
 ) -> list[dict[str, Any]]:
     if by in {"day", "week"}:
         ordered = sorted(groups.items())[-MOST_GROUPS:]
     else:
-        ordered = sorted(groups.items(), key=lambda item: (-item[1].conversations, item[0]))[:MOST_GROUPS]
-    return [{"key": key, **metrics(part, currency=currency, sections=sections)} for key, part in ordered]
+        ordered = sorted(groups.items(), key=lambda item: (-item[1].conversations, item[0]))[:most]
+    users = "users" in fields_of(sections)
+    return [{"key": key, **metrics(part, currency=currency, sections=sections, users=users)} for key, part in ordered]
 
 
-def _trend(filters: Filters, total: Tally, dirty: Dirty) -> tuple[Tally | None, Tally | None, int | None]:
+def _trend(
+    filters: Filters, total: Tally, dirty: Dirty, fields: Collection[str]
+) -> tuple[Tally | None, Tally | None, int | None]:
     if filters.session_ids is not None:
         return None, None, None
     if filters.since is not None:
@@ -144,34 +159,37 @@ def _trend(filters: Filters, total: Tally, dirty: Dirty) -> tuple[Tally | None, 
         length = until - filters.since
         if length <= timedelta():
             return None, None, None
-        return None, _total(filters.between(filters.since - length, filters.since), dirty), max(1, length.days)
+        before = filters.between(filters.since - length, filters.since)
+        return None, _total(before, dirty, fields), max(1, length.days)
     end = filters.until or _after(total.last_day)
     if end is None:
         return None, None, None
     week = timedelta(days=_WEEK)
-    recent = _total(filters.between(end - week, end), dirty)
-    return recent, _total(filters.between(end - 2 * week, end - week), dirty), _WEEK
+    recent = _total(filters.between(end - week, end), dirty, fields)
+    return recent, _total(filters.between(end - 2 * week, end - week), dirty, fields), _WEEK
 
 
 def _after(day: date | None) -> datetime | None:
     return datetime.combine(day + timedelta(days=1), time(), UTC) if day else None
 
 
-def _parts(filters: Filters, dirty: Dirty) -> Iterator[Tally]:
+def _parts(filters: Filters, dirty: Dirty, fields: Collection[str]) -> Iterator[Tally]:
     condition = filters.slice_condition()
     if condition is None:
         yield from map(tally, _chunks(ConversationFact.objects.filter(filters.condition())))
         return
-    yield from (part for _, _, part in read_groups(_clean(condition, dirty), ("",)))
+    yield from (part for _, _, part in read_groups(_clean(condition, dirty), ("",), fields))
     if dirty:
         yield from map(tally, _chunks(_dirty_facts(filters, dirty)))
 
 
-def _sliced(filters: Filters, by: Sequence[str], dirty: Dirty) -> Iterator[tuple[str, str, Tally]]:
+def _sliced(
+    filters: Filters, by: Sequence[str], dirty: Dirty, fields: Collection[str] = FIELDS
+) -> Iterator[tuple[str, str, Tally]]:
     condition = filters.slice_condition()
     rows = ConversationFact.objects.filter(filters.condition())
     if condition is not None:
-        yield from read_groups(_clean(condition, dirty), by)
+        yield from read_groups(_clean(condition, dirty), by, fields)
         if not dirty:
             return
         rows = _dirty_facts(filters, dirty)

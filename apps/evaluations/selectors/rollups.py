@@ -7,55 +7,50 @@ see are ever looked up.
 
 from __future__ import annotations
 
+import hashlib
 import threading
+from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import msgspec
-from django.db.models import QuerySet, TextField
+from django.db.models import Case, Exists, QuerySet, TextField, When
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Cast
 
-from apps.evaluations.domain.tally import Tally, merge_all
+from apps.evaluations.domain.tally import FIELDS, Tally, merge_all
 from apps.evaluations.models import DailyRollup
 
 COLUMNS = ("agent", "prompt_version", "variant", "channel")
 # So few are merged as they come.
 FEW = 300
-# The newest days change while traffic comes in, so each is a stretch of its own; older ones go by the week.
+# The newest days change while traffic comes in, so each is a stretch of its own; older ones go by the week, and all
+# weeks of a period together once more.
 _NEW = timedelta(days=8)
 _MOST_BYTES = 16_000_000
 
-Stretch = tuple[tuple[str, ...], tuple[int, ...]]
+Group = tuple[str, str, Tally]
 _decode_tally = msgspec.json.Decoder(Tally).decode
-_decode_stretch = msgspec.json.Decoder(list[tuple[str, str, Tally]]).decode
+_decode_stretch = msgspec.json.Decoder(list[Group]).decode
 
 
-def read_groups(rows: QuerySet[DailyRollup], by: Sequence[str]) -> Iterator[tuple[str, str, Tally]]:
+def read_groups(rows: QuerySet[DailyRollup], by: Sequence[str], fields: Collection[str] = FIELDS) -> Iterator[Group]:
     """Yield (grouping, key, tally) of these rollups, some keys more than once; their merged tallies are the groups.
 
-    ``by`` names groupings that rollups keep apart: day, week and COLUMNS; "" is all of them as one group.
+    ``by`` names groupings that rollups keep apart: day, week and COLUMNS; "" is all of them as one group. ``fields``
+    are those of a tally that are wanted; the others are left out.
     """
     columns = [name if name in COLUMNS else "day" for name in by]
-    texts = RawSQL("CASE WHEN count(*) OVER () <= %s THEN tally::text END", [FEW], TextField())
+    texts = Case(When(~Exists(rows[FEW:]), then=_text(fields)), output_field=TextField())
     found = list(rows.annotate(text=texts).values_list("id", "day", "text", *columns))
     if found and found[0][2] is not None:
         yield from _grouped(((text, values) for _, _, text, *values in found), by)
         return
-    stretches = [(tuple(by), ids) for ids in _stretches((row[0], row[1]) for row in found)]
-    known = {stretch: text for stretch in stretches if (text := _kept.get(stretch)) is not None}
-    missing = [stretch for stretch in stretches if stretch not in known]
-    loaded = _load([each for _, ids in missing for each in ids], columns)
-    for text in known.values():
-        yield from _decode_stretch(text)
-    for stretch in missing:
-        parts = [loaded[each] for each in stretch[1] if each in loaded]
-        merged = _merged(_grouped(parts, by))
-        if len(parts) == len(stretch[1]):
-            _kept.put(stretch, msgspec.json.encode(merged))
-        yield from merged
+    reading = _Reading(tuple(by), columns, tuple(fields))
+    weeks, days = _stretches((row[0], row[1]) for row in found)
+    yield from reading.whole(weeks)
+    yield from reading.each(days)[0]
 
 
 def group_key(by: str, value: Any) -> str:
@@ -75,28 +70,80 @@ def _grouped(rows: Iterable[tuple[str, Sequence[Any]]], by: Sequence[str]) -> It
             yield name, group_key(name, value), part
 
 
-def _merged(parts: Iterable[tuple[str, str, Tally]]) -> list[tuple[str, str, Tally]]:
+def _merged(parts: Iterable[Group], fields: Collection[str]) -> list[Group]:
     groups: dict[tuple[str, str], list[Tally]] = {}
     for name, key, part in parts:
         groups.setdefault((name, key), []).append(part)
-    return [(name, key, merge_all(members)) for (name, key), members in groups.items()]
+    return [(name, key, merge_all(members, fields)) for (name, key), members in groups.items()]
 
 
-def _stretches(rows: Iterable[tuple[int, date]]) -> list[tuple[int, ...]]:
-    pairs = list(rows)
+def _text(fields: Collection[str]) -> RawSQL:
+    """Return the tally without other fields as text: Django's own decoding of jsonb costs more than the query."""
+    return RawSQL("(tally - %s::text[])::text", [[name for name in FIELDS if name not in fields]], TextField())
+
+
+def _stretches(rows: Iterable[tuple[int, date]]) -> tuple[list[array[int]], list[array[int]]]:
+    """Return the ids of each older week, and of each of the newest days."""
+    pairs = sorted(rows)
     newest = max((day for _, day in pairs), default=date.min)
-    found: dict[Any, list[int]] = {}
+    weeks: dict[tuple[int, int], array[int]] = {}
+    days: dict[date, array[int]] = {}
     for number, day in pairs:
-        found.setdefault(day if newest - day < _NEW else day.isocalendar()[:2], []).append(number)
-    return [tuple(sorted(ids)) for ids in found.values()]
+        if newest - day < _NEW:
+            days.setdefault(day, array("q")).append(number)
+        else:
+            weeks.setdefault(day.isocalendar()[:2], array("q")).append(number)
+    return list(weeks.values()), list(days.values())
 
 
-def _load(ids: Sequence[int], columns: Sequence[str]) -> dict[int, tuple[str, Sequence[Any]]]:
-    if not ids:
-        return {}
-    # jsonb leaves as text: Django's own decoding costs more than the query.
-    rows = DailyRollup.objects.filter(id__in=ids).annotate(text=Cast("tally", TextField()))
-    return {number: (text, values) for number, text, *values in rows.values_list("id", "text", *columns)}
+class _Reading:
+    """Stretches read in one way: by these groupings, these fields."""
+
+    def __init__(self, by: tuple[str, ...], columns: Sequence[str], fields: tuple[str, ...]) -> None:
+        self._by, self._columns, self._fields = by, columns, fields
+        self._way = repr((by, fields)).encode()
+
+    def whole(self, stretches: Sequence[array[int]]) -> list[Group]:
+        """Return the groups of all these stretches together."""
+        key = self._key(stretches)
+        if (text := _kept.get(key)) is not None:
+            return _decode_stretch(text)
+        parts, complete = self.each(stretches)
+        merged = _merged(parts, self._fields)
+        if complete and len(stretches) > 1:
+            _kept.put(key, msgspec.json.encode(merged))
+        return merged
+
+    def each(self, stretches: Sequence[array[int]]) -> tuple[list[Group], bool]:
+        """Return the groups of each stretch, and whether every row was still there to be read."""
+        known = [(key, ids, _kept.get(key)) for ids in stretches for key in [self._key([ids])]]
+        loaded = self._load([each for _, ids, text in known if text is None for each in ids])
+        found: list[Group] = []
+        complete = True
+        for key, ids, text in known:
+            if text is not None:
+                found += _decode_stretch(text)
+                continue
+            parts = [loaded[each] for each in ids if each in loaded]
+            merged = _merged(_grouped(parts, self._by), self._fields)
+            if len(parts) == len(ids):
+                _kept.put(key, msgspec.json.encode(merged))
+            else:
+                complete = False
+            found += merged
+        return found, complete
+
+    def _key(self, stretches: Sequence[array[int]]) -> bytes:
+        digest = hashlib.blake2b(self._way, digest_size=16)
+        for ids in stretches:
+            digest.update(len(ids).to_bytes(8) + ids.tobytes())
+        return digest.digest()
+
+    def _load(self, ids: Sequence[int]) -> dict[int, tuple[str, Sequence[Any]]]:
+        if not ids:
+            return {}
+        rows = DailyRollup.objects.filter(id__in=ids).annotate(text=_text(self._fields))
+        return {number: (text, values) for number, text, *values in rows.values_list("id", "text", *self._columns)}
 
 
 class _Kept:
@@ -104,17 +151,17 @@ class _Kept:
 
     def __init__(self, most_bytes: int) -> None:
         self._most, self._size = most_bytes, 0
-        self._texts: OrderedDict[Stretch, bytes] = OrderedDict()
+        self._texts: OrderedDict[bytes, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, stretch: Stretch) -> bytes | None:
+    def get(self, stretch: bytes) -> bytes | None:
         with self._lock:
             text = self._texts.get(stretch)
             if text is not None:
                 self._texts.move_to_end(stretch)
             return text
 
-    def put(self, stretch: Stretch, text: bytes) -> None:
+    def put(self, stretch: bytes, text: bytes) -> None:
         with self._lock:
             self._size += len(text) - len(self._texts.pop(stretch, b""))
             self._texts[stretch] = text

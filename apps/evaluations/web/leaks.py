@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from apps.evaluations.models import ConversationFact
-from apps.evaluations.selectors import Filters
+from apps.evaluations.selectors import Filters, Looked
 from apps.evaluations.web.words import age, say, worst_incident
 from apps.organizations.web.access import Access, rows_url
 
-Results = dict[int, dict[str, Any]]
 
-
-def describe_leaks(
-    facts: Sequence[ConversationFact], count: int, results: Results, filters: Filters, access: Access
-) -> dict[str, Any] | None:
+def describe_leaks(leaked: Sequence[Looked], count: int, filters: Filters, access: Access) -> dict[str, Any] | None:
     """Return what portal/leaks_table.html shows of these facts, and how many there are; None where there is none."""
     rows = []
-    for fact in facts:
-        worst = worst_incident(results[fact.conversation_id].get("security"))
+    for fact, security in leaked:
+        worst = worst_incident(security)
         rows.append(
             {
                 "session_id": fact.session_id,

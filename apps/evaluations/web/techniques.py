@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
 from typing import Any, TypeVar
 
-from apps.evaluations.domain.security.behaviour import Attempt
+from apps.evaluations.selectors import Kinds
 from apps.evaluations.web.periods import Period
 from apps.evaluations.web.words import say
 from apps.organizations.models import Application
@@ -17,18 +16,17 @@ from apps.platform.sheets import Sheet
 _ROWS = 12
 _STEPS = 4
 _Key = TypeVar("_Key", int, str)
-Counts = dict[tuple[int, str], Counter[str]]
 
 
-def technique_map(attempts: Sequence[Attempt], period: Period, access: Access) -> dict[str, Any] | None:
+def technique_map(counts: Kinds, period: Period, access: Access) -> dict[str, Any] | None:
     """Return what portal/technique_map.html shows: attacks by application and type; None where there is no attack.
 
     ``step`` of a cell is 0 (none) to 4 (three quarters of the most, or more). The twelve applications attacked most
     are rows; ``more`` says how many are left to the file. Links are for those who may read conversations.
     """
-    counts, applications = _count(attempts, access)
     if not counts:
         return None
+    applications = _applications(counts, access)
     by_application, by_type = _totals(counts)
     types = [name for name, _ in _most_first(by_type)]
     shown = _most_first(by_application)[:_ROWS]
@@ -57,9 +55,9 @@ def technique_map(attempts: Sequence[Attempt], period: Period, access: Access) -
     }
 
 
-def technique_sheet(attempts: Sequence[Attempt], access: Access) -> Sheet:
+def technique_sheet(counts: Kinds, access: Access) -> Sheet:
     """Return a row for each application and type that was tried on it, in the order of the map: counts, no text."""
-    counts, applications = _count(attempts, access)
+    applications = _applications(counts, access)
     by_application, by_type = _totals(counts)
     words = ("blocked", "succeeded", "unclear")
     rows = [
@@ -71,18 +69,15 @@ def technique_sheet(attempts: Sequence[Attempt], access: Access) -> Sheet:
     return Sheet(("application", "type", "attacks", *words), rows)
 
 
-def _count(attempts: Sequence[Attempt], access: Access) -> tuple[Counts, dict[int, Application]]:
-    counts: Counts = defaultdict(Counter)
-    for attempt in attempts:
-        counts[attempt.application_id, attempt.type][attempt.outcome] += 1
+def _applications(counts: Kinds, access: Access) -> dict[int, Application]:
     known = {application.id: application for application in access.applications}
     # Beyond what the menu lists.
     if others := {application_id for application_id, _ in counts} - known.keys():
         known |= applications_of(others)
-    return dict(counts), known
+    return known
 
 
-def _totals(counts: Counts) -> tuple[Counter[int], Counter[str]]:
+def _totals(counts: Kinds) -> tuple[Counter[int], Counter[str]]:
     by_application: Counter[int] = Counter()
     by_type: Counter[str] = Counter()
     for (application_id, name), told in counts.items():

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from apps.evaluations import selectors
 from apps.evaluations.domain.intervals import wilson
-from apps.evaluations.domain.security.behaviour import Attempt, observe
+from apps.evaluations.domain.security.behaviour import observe
 from apps.evaluations.selectors import Filters
 from apps.evaluations.web import charts, figures
 from apps.evaluations.web.files import answer
@@ -67,20 +67,20 @@ def security(request: HttpRequest, access: Access) -> HttpResponseBase:
     sheets = {}
     if context["empty"] is None:
         days, totals = groups["day"], found["security"]
-        attempts = selectors.read_attempts(filters_of(period, access))
-        changes = read_changes(filters_of(period, access))
+        filters = filters_of(period, access)
+        attacks, changes = selectors.read_attacks(filters), read_changes(filters)
         context |= {
             "attacks": charts.attacks(days),
             "totals": {name: totals[f"attacks_{name}"] for name in ("blocked", "succeeded", "unclear")},
             "block_rate": charts.block_rate(days),
-            "types": _types(period, access, attempts),
-            "techniques": None if access.application else technique_map(attempts, period, access),
+            "types": _types(period, access, attacks.kinds),
+            "techniques": None if access.application else technique_map(attacks.kinds, period, access),
             "versions": _versions(groups["prompt_version"], access, period),
-            "guarded": guarded.by_guardrail(changes.standings, attempts, access),
+            "guarded": guarded.by_guardrail(changes.standings, attacks.moments, access),
             "any_guardrail": bool(changes.standings),
             "guardrails_url": page_url("guardrails", access),
-            **_leaks_and_worst(filters_of(period, access), access),
-            "across": _across_sessions(attempts, access),
+            **_leaks_and_worst(filters, access),
+            **_across_sessions(filters, access),
             "calibration": _worth(totals["calibration"], access),
             "new_patterns": {
                 "count": totals["new_attack_patterns"],
@@ -89,7 +89,7 @@ def security(request: HttpRequest, access: Access) -> HttpResponseBase:
         }
         _stand_on(("attacks", "block_rate"), context, changes, access, {"attacked": "true"})
         if context["techniques"]:
-            sheets["techniques"] = partial(technique_sheet, attempts, access)
+            sheets["techniques"] = partial(technique_sheet, attacks.kinds, access)
     return answer(
         request, access, "portal/security.html", context, name="security", tables=_SECURITY_TABLES, sheets=sheets,
         days=period.key,
@@ -200,7 +200,9 @@ def business(request: HttpRequest, access: Access) -> HttpResponseBase:
 def performance(request: HttpRequest, access: Access) -> HttpResponseBase:
     """Reply times by day, and where time and money go."""
     slices = ("agent", "prompt_version", "channel")
-    period, _, groups, context = _page(request, access, "performance", figures.performance_figures, by=("day", *slices))
+    period, _, groups, context = _page(
+        request, access, "performance", figures.performance_figures, by=("day", *slices), most=_SLICES
+    )
     if context["empty"] is None:
         context |= {
             "reply": charts.reply_times(groups["day"]),
@@ -223,14 +225,22 @@ Groups = dict[str, list[dict[str, Any]]]
 
 
 def _page(
-    request: HttpRequest, access: Access, name: str, strip: Any, by: tuple[str, ...] = ("day",)
+    request: HttpRequest,
+    access: Access,
+    name: str,
+    strip: Any,
+    by: tuple[str, ...] = ("day",),
+    most: int = selectors.MOST_GROUPS,
 ) -> tuple[Period, dict[str, Any], Groups, dict[str, Any]]:
-    """Return the period, the metrics of the section ``name``, those by each grouping, and what every page here has."""
+    """Return the period, the metrics of the section ``name``, those by each grouping, and what every page here has.
+
+    Of a grouping that is not by time, the ``most`` largest groups.
+    """
     period = read_period(request, access)
     filters, currency = filters_of(period, access), access.organization.currency
     groups: Groups = {}
     if by:
-        found, groups = selectors.read_sliced_metrics(filters, by=by, currency=currency, sections=(name,))
+        found, groups = selectors.read_sliced_metrics(filters, by=by, currency=currency, sections=(name,), most=most)
     else:
         found = selectors.read_metrics(filters, currency=currency, sections=(name,))
     context = {
@@ -256,10 +266,10 @@ def _fields(filters: Filters) -> dict[str, Any]:
     return {name: getattr(filters, name) for name in ("application_id", "since", "until")}
 
 
-def _types(period: Period, access: Access, attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
+def _types(period: Period, access: Access, counts: selectors.Kinds) -> list[dict[str, Any]]:
     outcomes: dict[str, Counter[str]] = defaultdict(Counter)
-    for attempt in attempts:
-        outcomes[attempt.type][attempt.outcome] += 1
+    for (_, name), told in counts.items():
+        outcomes[name].update(told)
     rows = []
     for name, told in sorted(outcomes.items(), key=lambda item: (-item[1].total(), item[0])):
         blocked, succeeded, unclear = (told[word] for word in ("blocked", "succeeded", "unclear"))
@@ -303,10 +313,9 @@ def _versions(groups: list[dict[str, Any]], access: Access, period: Period) -> l
 
 def _leaks_and_worst(filters: Filters, access: Access) -> dict[str, Any]:
     found = selectors.gravest(filters, leaks=_LEAKS, riskiest=_WORST)
-    results = selectors.results_of([fact.conversation_id for fact in (*found.leaked, *found.riskiest)])
     rows = []
-    for fact in found.riskiest:
-        worst = worst_incident(results[fact.conversation_id].get("security"))
+    for fact, security in found.riskiest:
+        worst = worst_incident(security)
         rows.append(
             {
                 "session_id": fact.session_id,
@@ -317,11 +326,12 @@ def _leaks_and_worst(filters: Filters, access: Access) -> dict[str, Any]:
                 "outcome": worst["outcome"] if worst else "",
             }
         )
-    return {"leaks": describe_leaks(found.leaked, found.leaks, results, filters, access), "worst": rows}
+    return {"leaks": describe_leaks(found.leaked, found.leaks, filters, access), "worst": rows}
 
 
-def _across_sessions(attempts: Sequence[Attempt], access: Access) -> list[dict[str, Any]]:
-    """Return what attackers did over several sessions, each with the conversations it is seen in."""
+def _across_sessions(filters: Filters, access: Access) -> dict[str, Any]:
+    """Return what attackers did over several sessions, each with the conversations it is seen in, and of how many."""
+    attempts, more = selectors.read_attempts(filters)
     seen = observe(attempts)
     rows = [
         {
@@ -359,10 +369,11 @@ def _across_sessions(attempts: Sequence[Attempt], access: Access) -> list[dict[s
                 "sessions": (),
             }
         )
-    return [
+    across = [
         {**row, "links": [(name, rows_url("conversations", access, q=name)) for name in row["sessions"][:_NAMED]]}
         for row in rows[:_WORST]
     ]
+    return {"across": across, "across_of": selectors.MOST_OBSERVED if more else None}
 
 
 def _worst_quality(filters: Filters, access: Access) -> list[dict[str, Any]]:

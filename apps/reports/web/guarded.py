@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.evaluations.domain.intervals import wilson
-from apps.evaluations.domain.security.behaviour import Attempt
+from apps.evaluations.selectors import Moment
 from apps.library.domain.standing import Standing, count_by_version
 from apps.organizations.web.access import Access, rows_url
 
@@ -19,10 +19,10 @@ DEFINITION = (
 )
 
 
-def by_guardrail(standings: Sequence[Standing], attempts: Sequence[Attempt], access: Access) -> list[dict[str, Any]]:
+def by_guardrail(standings: Sequence[Standing], moments: Sequence[Moment], access: Access) -> list[dict[str, Any]]:
     """Return a row for each version of each guardrail that attacks met, and for the time without one: versions in
     order, of at most twelve guardrails by name. Empty where no guardrail was in force, or nothing attacked."""
-    counted = count_by_version(standings, ((each.application_id, each.at, each.outcome) for each in attempts))
+    counted = count_by_version(standings, moments)
     rows = []
     for name, versions in list(counted.items())[:_NAMED]:
         for version, told in sorted(versions.items(), key=lambda item: item[0] or 0):
