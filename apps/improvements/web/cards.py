@@ -86,7 +86,7 @@ def _tried(found: Improvement, beside: _Beside) -> list[str]:
     """Return what it would have done, a line an attempt: on captured conversations, on the application's model."""
     told = []
     if beside.backtest is not None:
-        told.append(f"Backtest {_backtest_in_words(beside.backtest)}")
+        told.append(f"Backtest: {_backtest_in_words(beside.backtest)}")
     elif found.guardrail is not None:
         told.append("Backtest: not tried on captured conversations yet")
     if beside.run is not None:
@@ -109,7 +109,7 @@ def _effect(found: Improvement, seen: dict[str, Any]) -> dict[str, Any] | None:
     metric = figures.get("metric") or found.judged_by.get("metric") or ""
     told = {"metric": metric.replace("_", " "), "so_far": found.outcome is None}
     if first is None:
-        return told | {"difference": ""} if metric else None
+        return told | {"difference": ""} if metric and found.state in Improvement.OPEN else None
     units = figures.get("units") or sum(arm["units"] for arm in figures.get("variants", ()))
     return told | {
         "difference": written_change(first["difference"], metric),
@@ -141,7 +141,7 @@ def _act_on(experiment: Experiment) -> dict[str, Any]:
         return {"person": "to promote", "words": f"{_WHO}: promote the winner or roll it back"}
     if experiment.state in (Experiment.State.PAUSED, Experiment.State.INVALID):
         return {"person": "held", "words": f"{_WHO}: {experiment.reason or 'it is held'}"}
-    return {"person": "", "words": experiment.needs or "nobody; it runs until it is decided"}
+    return {"person": "", "words": f"nobody; {f'it needs {experiment.needs}' if experiment.needs else 'it runs on'}"}
 
 
 def _age(found: Improvement, now: datetime) -> str:
