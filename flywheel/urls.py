@@ -9,7 +9,9 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from apps.platform.api import health
 
 # Swagger's page writes style attributes; its script comes as a file of its own.
-_docs = csp_update({"style-src": [UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as_view(url_name="openapi"))
+_docs = csp_update({"style-src": [UNSAFE_INLINE]})(
+    SpectacularSwaggerSplitView.as_view(url_name="openapi", template_name="api_docs.html")
+)
 
 handler400 = "apps.platform.faults.bad_request"
 handler404 = "apps.platform.faults.not_found"
