@@ -18,6 +18,7 @@ from apps.library.selectors import find_prompt
 from apps.library.services import guardrails, prompts
 from apps.library.services.watching import WATCHER
 from apps.organizations.models import Application, Organization
+from apps.platform.templatetags.blocks import table_of
 from apps.platform.tenancy import tenant
 from apps.reports.selectors.changes import Changes, read_changes
 from tests.factories import make_application, make_experiment, make_improvement, make_organization
@@ -200,14 +201,20 @@ def test_a_version_that_follows_another_is_one_mark_and_one_that_switched_itself
 
 
 @pytest.mark.parametrize(
-    ("hours", "place"), [(0, -0.5), (12, 0.0), (23.9, 0.496), (36, 0.5), (48 + 6, 0.75), (96, None), (-1, None)]
+    ("hours", "place"), [(0, -0.5), (12, 0.0), (23.9, 0.496), (36, 1.0), (48 + 6, 1.75), (96, None), (-1, None)]
 )
-def test_a_mark_stands_at_its_hour_and_on_a_day_without_data_between_its_neighbours(
-    hours: float, place: float | None
-) -> None:
+def test_a_mark_stands_at_its_hour_on_an_axis_of_every_day(hours: float, place: float | None) -> None:
     start = datetime(2026, 11, 2, tzinfo=UTC)
-    chart: dict[str, Any] = {"keys": ["2026-11-02", "2026-11-04", "2026-11-05"], "data": {}}
+    told = {"reply_time_p50": 1.0, "reply_time_p95": 2.0}
+    chart = charts.reply_times([
+        {"key": f"2026-11-0{day}", "performance": told | {"replies_timed": n}} for day, n in ((2, 40), (4, 9), (5, 40))
+    ])  # fmt: skip
+    assert chart is not None
 
+    assert chart["data"]["labels"] == ["2 Nov", "3 Nov", "4 Nov", "5 Nov"]
+    assert chart["data"]["series"][0]["values"] == [1.0, None, 1.0, 1.0]  # a gap, not a zero
+    assert chart["data"]["series"][0]["thin"] == [2]
+    assert [row[0] for row in table_of(chart)[1]] == ["2 Nov", "4 Nov", "5 Nov"]
     charts.mark(chart, [{"at": start + timedelta(hours=hours), "short": "x", "words": "x", "url": "", "bad": False}])
 
     assert [each["at"] for each in chart["data"]["marks"]] == (

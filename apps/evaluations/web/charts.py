@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from apps.evaluations.web.words import say
 
 Chart = dict[str, Any]
 _THIN = 30
+_BY_DAY = {"blocked", "succeeded", "unclear", "values", "lo", "hi", "n"}
 
 
 def attacks(days: list[dict[str, Any]]) -> Chart | None:
@@ -23,15 +23,17 @@ def attacks(days: list[dict[str, Any]]) -> Chart | None:
         **{word: [day["security"][f"attacks_{word}"] for day in days] for word in ("blocked", "succeeded", "unclear")},
     }
     total = sum(day["security"]["attacks_detected"] for day in days)
-    return {
-        "id": "attacks",
-        "kind": "outcomes",
-        "data": data,
-        "keys": _keys(days),
-        "definition": "Attacks (an attacking message with the reply to it) in conversations that began on the day "
-        "(UTC), by what became of them",
-        "alt": f"{total} attacks over {len(days)} days by outcome",
-    }
+    return _every_day(
+        {
+            "id": "attacks",
+            "kind": "outcomes",
+            "data": data,
+            "keys": _keys(days),
+            "definition": "Attacks (an attacking message with the reply to it) in conversations that began on the day "
+            "(UTC), by what became of them",
+            "alt": f"{total} attacks over {len(days)} days by outcome",
+        }
+    )
 
 
 def block_rate(days: list[dict[str, Any]]) -> Chart | None:
@@ -48,15 +50,17 @@ def block_rate(days: list[dict[str, Any]]) -> Chart | None:
         tone="good",
     )
     data = {"labels": _labels(days), "unit": "%", "min": 0, "max": 100, "series": [series], "points": True}
-    return {
-        "id": "block-rate",
-        "kind": "line",
-        "data": data,
-        "keys": _keys(days),
-        "alt": "Block rate by day with its interval",
-        "definition": "Per cent: blocked / (blocked + succeeded) of the day's attacks, unclear ones in neither part; "
-        "Wilson's 95 % interval; n: attacks decided",
-    }
+    return _every_day(
+        {
+            "id": "block-rate",
+            "kind": "line",
+            "data": data,
+            "keys": _keys(days),
+            "alt": "Block rate by day with its interval",
+            "definition": "Per cent: blocked / (blocked + succeeded) of the day's attacks, unclear ones in neither, "
+            "with Wilson's 95 % interval; n: attacks decided",
+        }
+    )
 
 
 def score(days: list[dict[str, Any]]) -> Chart | None:
@@ -72,15 +76,17 @@ def score(days: list[dict[str, Any]]) -> Chart | None:
     )
     low, high = reach(series, 0, 10)
     data = {"labels": _labels(days), "unit": "", "min": low, "max": high, "series": [series], "points": True}
-    return {
-        "id": "score",
-        "kind": "line",
-        "data": data,
-        "keys": _keys(days),
-        "alt": "Mean quality score by day with its interval",
-        "definition": "Mean score (0 to 10) of the conversations that began on the day (UTC), with Student's 95 % "
-        "interval; n: conversations scored",
-    }
+    return _every_day(
+        {
+            "id": "score",
+            "kind": "line",
+            "data": data,
+            "keys": _keys(days),
+            "alt": "Mean quality score by day with its interval",
+            "definition": "Mean score (0 to 10) of the conversations that began on the day (UTC), with Student's 95 % "
+            "interval; n: conversations scored",
+        }
+    )
 
 
 def patterns(counts: dict[str, int]) -> Chart | None:
@@ -138,15 +144,17 @@ def reply_times(days: list[dict[str, Any]]) -> Chart | None:
     median = _series("median", [each["reply_time_p50"] for each in told], None, timed)
     slow = _series("P95", [each["reply_time_p95"] for each in told], None, timed, tone="c3")
     data = {"labels": _labels(days), "unit": "s", "min": 0, "series": [median, slow], "points": True}
-    return {
-        "id": "reply",
-        "kind": "line",
-        "data": data,
-        "keys": _keys(days),
-        "alt": "Median and P95 reply time by day",
-        "definition": "Seconds from a message to its reply, over the replies of conversations that began on the day "
-        "(UTC); n: replies timed",
-    }
+    return _every_day(
+        {
+            "id": "reply",
+            "kind": "line",
+            "data": data,
+            "keys": _keys(days),
+            "alt": "Median and P95 reply time by day",
+            "definition": "Seconds from a message to its reply, over the replies of conversations that began on the "
+            "day (UTC); n: replies timed",
+        }
+    )
 
 
 def lead(chart: Chart | None, address: Callable[[str], str]) -> None:
@@ -159,11 +167,11 @@ def mark(chart: Chart | None, marks: Sequence[dict[str, Any]]) -> None:
     """Stand marks on a day chart, those between its first and its last day: hairlines, and the list below it.
 
     A mark is {"at", "short", "words", "url", "bad"}. A day's point stands for the whole of it, so that midnight lies
-    half a day before it; what falls on days without conversations stands between their neighbours.
+    half a day before it.
     """
     if chart is None:
         return
-    days = [date.fromisoformat(key) for key in chart["keys"]]
+    days = chart["days"]
     inside = [each for each in marks if days[0] <= each["at"].astimezone(UTC).date() <= days[-1]]
     chart["marks"] = inside
     chart["data"]["marks"] = [
@@ -174,10 +182,7 @@ def mark(chart: Chart | None, marks: Sequence[dict[str, Any]]) -> None:
 
 def _place(days: Sequence[date], at: datetime) -> float:
     moment = at.astimezone(UTC)
-    place = bisect_left(days, moment.date())
-    if days[place] != moment.date():
-        return place - 0.5
-    return place - 0.5 + (moment.hour * 60 + moment.minute) / (24 * 60)
+    return (moment.date() - days[0]).days - 0.5 + (moment.hour * 60 + moment.minute) / (24 * 60)
 
 
 def reach(series: dict[str, Any], least: int, most: int) -> tuple[int, int]:
@@ -189,12 +194,40 @@ def reach(series: dict[str, Any], least: int, most: int) -> tuple[int, int]:
     return max(low, least), min(high, most)
 
 
+def _every_day(chart: Chart) -> Chart:
+    """Give the axis every day from the first to the last; the table keeps to those that have something."""
+    told = {date.fromisoformat(key): place for place, key in enumerate(chart["keys"])}
+    first, last = min(told), max(told)
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    chart["days"], chart["table"] = days, chart["data"]
+    if len(days) == len(told):
+        return chart
+
+    def spread(values: Sequence[Any]) -> list[Any]:
+        return [values[told[day]] if day in told else None for day in days]
+
+    data = {name: spread(found) if name in _BY_DAY else found for name, found in chart["data"].items()}
+    data["labels"] = [_label(day) for day in days]
+    if "series" in data:
+        data["series"] = [
+            {name: spread(found) if name in _BY_DAY else found for name, found in each.items()}
+            | {"thin": [(date.fromisoformat(chart["keys"][place]) - first).days for place in each["thin"]]}
+            for each in data["series"]
+        ]
+    chart["data"] = data
+    return chart
+
+
 def _keys(days: list[dict[str, Any]]) -> list[str]:
     return [day["key"] for day in days]
 
 
 def _labels(days: list[dict[str, Any]]) -> list[str]:
-    return [f"{date.fromisoformat(day['key']):%-d %b}" for day in days]
+    return [_label(date.fromisoformat(day["key"])) for day in days]
+
+
+def _label(day: date) -> str:
+    return f"{day:%-d %b}"
 
 
 def _series(

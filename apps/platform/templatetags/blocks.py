@@ -96,8 +96,8 @@ def chart(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def table_of(value: Mapping[str, Any]) -> Table:
-    """Return the columns and the rows, as values, of the table made from a chart's data."""
-    return _TABLES[value["kind"]](value["data"], str(value.get("first") or "Day"))
+    """Return the columns and the rows, as values, of a chart's table: its own, else the one of its data."""
+    return _TABLES[value["kind"]](value.get("table") or value["data"], str(value.get("first") or "Day"))
 
 
 def is_empty(value: Mapping[str, Any] | None) -> bool:
