@@ -3,7 +3,7 @@
 from django.urls import path
 
 from apps.cycles.web import cycles, erasing, home, onboarding
-from apps.evaluations.web import conversations, pinned, runs, threat_patterns, verdicts
+from apps.evaluations.web import conversations, pinned, runs, threat_patterns, topics, verdicts
 from apps.experiments.web import experiments, planner
 from apps.improvements.web import board, improvements, shared
 from apps.improvements.web import insights as one_insight
@@ -33,6 +33,7 @@ urlpatterns = [
     path("threat-patterns/", threat_patterns.pattern_list, name="threat_patterns"),
     path("threat-patterns/<int:pattern_id>/<slug:action>/", threat_patterns.act, name="act_on_threat_pattern"),
     path("quality/", dashboards.quality, name="quality"),
+    path("quality/topics/", topics.quality_topics, name="quality_topics"),
     path("quality/outlook/", outlook.quality_outlook, name="quality_outlook"),
     path("business/", dashboards.business, name="business"),
     path("performance/", dashboards.performance, name="performance"),

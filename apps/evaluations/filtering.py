@@ -13,8 +13,8 @@ from apps.evaluations.selectors.filters import KNOWN, Filters
 from apps.platform import clock
 
 TEXTS = (
-    "agent", "channel", "variant", "prompt_version", "model", "environment", "tag", "pattern", "finding", "upsell",
-    "churn", "q",
+    "agent", "channel", "variant", "prompt_version", "model", "environment", "tag", "topic", "pattern", "finding",
+    "upsell", "churn", "q",
 )  # fmt: skip
 FLAGS = ("escalated", "enterprise_lead", "attacked")
 NUMBERS = ("min_risk", "max_quality", "max_value")

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from apps.evaluations.services import assessing, rollups, runs, threat_patterns
+from apps.evaluations.services import assessing, rollups, runs, threat_patterns, topic_days, topics
 from apps.platform import work
 
 
@@ -47,3 +47,18 @@ def roll_up(*, organization_id: int, key: str) -> None:
 def find_patterns(*, organization_id: int, key: str) -> None:
     """Look for new attack patterns in one application's traffic."""
     threat_patterns.propose_patterns(organization_id=organization_id, application_id=int(key))
+
+
+@work.performs("evaluations.find_topics", time_limit=600)
+def find_topics(*, organization_id: int, key: str) -> None:
+    """Give one application's conversations their topics; find these anew when that is due."""
+    topics.find_topics(organization_id=organization_id, application_id=int(key))
+
+
+@work.performs("evaluations.count_topics")
+def count_topics(*, organization_id: int, key: str) -> None:
+    """Count one day of one application by topic again."""
+    application_id, day = key.split(":")
+    topic_days.count_topics(
+        organization_id=organization_id, application_id=int(application_id), day=date.fromisoformat(day)
+    )

@@ -43,6 +43,7 @@ PAGES = (
     "/quality/?days=all",
     "/quality/?application=support",
     "/quality/outlook/?application=support",
+    "/quality/topics/?days=all",
     "/business/",
     "/business/?days=90",
     "/business/?days=all",

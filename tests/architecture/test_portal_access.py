@@ -69,6 +69,7 @@ DOORS = {
     "act_on_threat_pattern": Door(None, ADMINISTRATORS, ids=("pattern_id", "action")),
     "quality": Door(ROLES),
     "quality_outlook": Door(ROLES),
+    "quality_topics": Door(ROLES),
     "business": Door(ROLES),
     "performance": Door(ROLES),
     "batches": Door(ROLES),

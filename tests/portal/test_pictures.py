@@ -33,8 +33,8 @@ OF_COLOURS = {"resultTypes": ["violations"], "runOnly": ["color-contrast", "link
 # Answered with a file, a part of a page, or somewhere else to go.
 NOT_PAGES = {
     "conversations_csv", "insights_csv", "rejected_lines", "rejected_json", "roi_report_file", "home_turns",
-    "quality_outlook", "templates_csv", "listening", "improvements_column", "batch_status", "run_progress",
-    "experiment_money", "landing",
+    "quality_outlook", "quality_topics", "templates_csv", "listening", "improvements_column", "batch_status",
+    "run_progress", "experiment_money", "landing",
 }  # fmt: skip
 SIGNED_OUT = {
     "sign-in": "/accounts/login/",

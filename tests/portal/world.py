@@ -16,7 +16,7 @@ from apps.cycles.services import turning
 from apps.demo.production import simulate_week
 from apps.evaluations.models import ThreatPattern
 from apps.evaluations.selectors import find_conversation
-from apps.evaluations.services import assessing, pinning, rollups, runs, threat_patterns, verdicts
+from apps.evaluations.services import assessing, pinning, rollups, runs, threat_patterns, topics, verdicts
 from apps.experiments.services import lifecycle
 from apps.improvements.models import Improvement
 from apps.ingestion.models import Conversation
@@ -278,9 +278,11 @@ def capture(organization: Organization, records: list[dict[str, Any]], *, applic
 
 
 def work_off(organization: Organization, batch_id: str) -> None:
-    """Do what workers do for a batch: store it, assess it, tally its days."""
+    """Do what workers do for a batch: store it, assess it, give topics, tally its days."""
     storing.store_batch(organization_id=organization.id, batch_id=batch_id)
     assessing.assess_batch(organization_id=organization.id, batch_id=batch_id)
+    for item in WorkItem.objects.filter(organization=organization, kind="evaluations.find_topics"):
+        topics.find_topics(organization_id=organization.id, application_id=int(item.key))
     for item in WorkItem.objects.filter(organization=organization):
         if item.kind == "evaluations.roll_up":
             application_id, day = item.key.split(":")

@@ -54,6 +54,7 @@ class ConversationsView(OrganizationView):
                 {
                     "session_id": row.session_id,
                     "agent_id": row.agent or None,
+                    "topic": row.topic or None,
                     "started_at": row.started_at,
                     "messages": row.fact["messages"],
                     **results[row.conversation_id],

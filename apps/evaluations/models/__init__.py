@@ -10,6 +10,7 @@ from apps.evaluations.models.results import (
     FactAssignment,
 )
 from apps.evaluations.models.taught import SystemPromptFingerprint, ThreatPattern
+from apps.evaluations.models.topics import Topic, TopicDay, TopicModel
 from apps.evaluations.models.verdicts import AuditItem, Calibration, VerdictLabel
 
 __all__ = [
@@ -24,5 +25,8 @@ __all__ = [
     "PinnedConversation",
     "SystemPromptFingerprint",
     "ThreatPattern",
+    "Topic",
+    "TopicDay",
+    "TopicModel",
     "VerdictLabel",
 ]

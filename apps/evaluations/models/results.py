@@ -123,6 +123,8 @@ class ConversationFact(TenantModel):
     environment = models.CharField(max_length=50, default="")
     tags = ArrayField(models.TextField(), default=list)
     unit_hash = models.CharField(max_length=32, default="")
+    # The key of its topic; '' where it is of none, None before it was looked at. Analysis leaves it as it is.
+    topic = models.CharField(max_length=16, null=True)
     risk_score = models.FloatField(default=0)
     attacks = models.PositiveSmallIntegerField(default=0)
     attacks_blocked = models.PositiveSmallIntegerField(default=0)
@@ -173,6 +175,17 @@ class ConversationFact(TenantModel):
             ),
             models.Index(
                 fields=["organization", "agent", "-started_at", "-conversation_id"], name="facts_newest_of_agent"
+            ),
+            models.Index(
+                fields=["organization", "topic", "-started_at", "-conversation_id"],
+                condition=models.Q(topic__isnull=False),
+                name="facts_newest_of_topic",
+            ),
+            # Few, and soon none: what a topic is to be given to.
+            models.Index(
+                fields=["organization", "application", "-started_at", "-conversation_id"],
+                condition=models.Q(topic__isnull=True),
+                name="facts_without_a_look_at_topic",
             ),
             models.Index(
                 fields=["organization", "quality_score", "conversation_id"],

@@ -25,6 +25,7 @@ from apps.evaluations.selectors.metrics import (
 )
 from apps.evaluations.selectors.reports import read_report
 from apps.evaluations.selectors.threat_patterns import count_new_patterns
+from apps.evaluations.selectors.topics import read_topics, topic_labels
 
 __all__ = [
     "GROUPINGS",
@@ -52,5 +53,7 @@ __all__ = [
     "read_sliced_metrics",
     "read_tallies",
     "read_tally",
+    "read_topics",
     "results_of",
+    "topic_labels",
 ]

@@ -9,9 +9,10 @@ from django.db.models import Q
 
 from apps.ingestion.selectors import search
 
-_EQUAL = ("application_id", "agent", "channel", "variant", "prompt_version", "model", "environment", "upsell", "churn")
+_EQUAL = ("application_id", "agent", "channel", "variant", "prompt_version", "model", "environment", "upsell", "churn",
+          "topic")  # fmt: skip
 _SLICED = ("application_id", "agent", "channel", "variant", "prompt_version")
-_UNSLICED = ("model", "environment", "upsell", "churn", "tag", "pattern", "finding", "outcome", "min_risk",
+_UNSLICED = ("model", "environment", "upsell", "churn", "tag", "topic", "pattern", "finding", "outcome", "min_risk",
              "max_quality", "max_value", "escalated", "enterprise_lead", "attacked", "known", "session_ids",
              "q")  # fmt: skip
 # What must be known of a conversation for it to stand behind a mean or a quantile.
@@ -51,6 +52,7 @@ class Filters:
     model: str | None = None
     environment: str | None = None
     tag: str | None = None
+    topic: str | None = None
     pattern: str | None = None
     finding: str | None = None
     outcome: str | None = None

@@ -18,6 +18,7 @@ from apps.evaluations.selectors.calibrations import read_worth, show_worth
 from apps.evaluations.selectors.filters import Filters
 from apps.evaluations.selectors.rollups import COLUMNS, group_key, read_groups
 from apps.evaluations.selectors.threat_patterns import new_patterns
+from apps.evaluations.selectors.topics import topic_labels
 from apps.ingestion.selectors import unassessed
 from apps.platform import work
 
@@ -25,7 +26,7 @@ _CHUNK = 2000
 _WEEK = 7
 # A grouping with more groups than this answers with the largest.
 MOST_GROUPS = 200
-_OF_FACTS = ("tag", "model", "environment")
+_OF_FACTS = ("tag", "model", "environment", "topic")
 GROUPINGS = ("day", "week", *COLUMNS, *_OF_FACTS)
 
 # (application, day) pairs whose rollup waits to be recomputed.
@@ -105,8 +106,15 @@ def with_worth(found: dict[str, Any], filters: Filters) -> None:
 
 
 def group_metrics(filters: Filters, *, by: str, currency: str = "USD") -> list[dict[str, Any]]:
-    """Return the metrics of each group, times in order, everything else largest first. Raises KeyError for ``by``."""
-    return _ordered(by, read_tallies(filters, by=by), currency)
+    """Return the metrics of each group, times in order, everything else largest first. Raises KeyError for ``by``.
+
+    A group's ``key`` is its value; a topic has its words as ``label``, too.
+    """
+    groups = _ordered(by, read_tallies(filters, by=by), currency)
+    if by != "topic":
+        return groups
+    labels = topic_labels(group["key"] for group in groups)
+    return [{"key": group["key"], "label": labels.get(group["key"], ""), **group} for group in groups]
 
 
 def read_tallies(filters: Filters, *, by: str) -> dict[str, Tally]:
@@ -201,7 +209,14 @@ def _sliced(
 
 
 def _of_facts(filters: Filters, by: str) -> Iterator[tuple[str, Tally]]:
-    for facts in _chunks(ConversationFact.objects.filter(filters.condition())):
+    rows = ConversationFact.objects.filter(filters.condition())
+    if by == "topic":
+        # Not in the fact itself: it is given later, and anew with each fit.
+        for page in _pages(rows, "topic"):
+            topics = {id(fact): topic or "" for fact, topic in page}
+            yield from _tallied((fact for fact, _ in page), lambda fact, of=topics: (of[id(fact)],))
+        return
+    for facts in _chunks(rows):
         yield from _tallied(facts, lambda fact: fact.tags if by == "tag" else (getattr(fact, by),))
 
 
@@ -246,10 +261,15 @@ def _by_application(pairs: Dirty) -> dict[int, list[date]]:
 
 
 def _chunks(rows: QuerySet[ConversationFact]) -> Iterator[list[Fact]]:
-    """Yield facts in bounded memory, by keyset."""
+    for page in _pages(rows):
+        yield [fact for (fact,) in page]
+
+
+def _pages(rows: QuerySet[ConversationFact], *columns: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield facts, each with these columns of its row, in bounded memory, by keyset."""
     # jsonb leaves as text: Django's own decoding costs more than the query.
     ordered = rows.annotate(text=Cast("fact", TextField())).order_by("conversation_id")
-    last = 0
-    while chunk := list(ordered.filter(conversation_id__gt=last).values_list("conversation_id", "text")[:_CHUNK]):
-        last = chunk[-1][0]
-        yield [_decode_fact(text) for _, text in chunk]
+    asked, last = ("conversation_id", "text", *columns), 0
+    while page := list(ordered.filter(conversation_id__gt=last).values_list(*asked)[:_CHUNK]):
+        last = page[-1][0]
+        yield [(_decode_fact(text), *rest) for _, text, *rest in page]

@@ -37,6 +37,8 @@ PATTERN_DELAY = timedelta(seconds=20)
 # What happened longer ago is history: its cycle tells of it.
 FRESH = timedelta(days=1)
 LIVE_DELAY = timedelta(seconds=3)
+# Topics are given to many at a time, when the push is over.
+TOPICS_DELAY = timedelta(seconds=30)
 
 # Kept by the connection, emptied by every commit, and by hand for the second half of a shard that failed.
 _TEMPORARY = """
@@ -213,6 +215,7 @@ def assess(rows: Sequence[captured.Conversation], *, organization: Organization,
             key=f"{application.id}:{day.isoformat()}",
             delay=ROLLUP_DELAY,
         )
+    work.ask("evaluations.find_topics", organization_id=organization.id, key=str(application.id), delay=TOPICS_DELAY)
     if any(is_unexplained(result.security) for result, _ in results):
         work.ask(
             "evaluations.find_patterns", organization_id=organization.id, key=str(application.id), delay=PATTERN_DELAY

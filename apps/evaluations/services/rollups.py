@@ -10,6 +10,7 @@ from django.db import connection
 from apps.evaluations.domain.facts import Fact
 from apps.evaluations.domain.tally import Tally, tally
 from apps.evaluations.models import DailyRollup
+from apps.evaluations.services.topic_days import LOCK, count_locked, lock_of
 from apps.platform.tenancy import tenant
 
 _decode_fact = msgspec.json.Decoder(Fact).decode
@@ -20,11 +21,11 @@ WHERE organization_id = %s AND application_id = %s AND day = %s
 
 
 def roll_up(*, organization_id: int, application_id: int, day: date) -> None:
-    """Replace the rollups of one application's day with a fresh tally of its facts."""
+    """Replace the rollups of one application's day, and its counts by topic, with a fresh tally of its facts."""
     with tenant(organization_id):
         # One at a time: a recomputation that read earlier must not write later.
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [application_id % 2**31, day.toordinal()])
+            cursor.execute(LOCK, lock_of(application_id, day))
         tallies = tally_day(organization_id, application_id, day)
         DailyRollup.objects.filter(application_id=application_id, day=day).delete()
         DailyRollup.objects.bulk_create(
@@ -40,6 +41,7 @@ def roll_up(*, organization_id: int, application_id: int, day: date) -> None:
             )
             for (agent, variant, prompt_version, channel), value in tallies.items()
         )
+        count_locked(organization_id, application_id, day)
 
 
 def tally_day(organization_id: int, application_id: int, day: date) -> dict[tuple[str, str, str, str], Tally]:

@@ -70,6 +70,7 @@ def conversations(request: HttpRequest, access: Access) -> HttpResponse:
         cursor = encode_cursor(key_of(page[-1]))
         older = page_url("conversations", access, **asked, cursor=cursor)
     paged = bool(request.GET.get("cursor"))
+    topics = selectors.topic_labels([asked["topic"]]) if "topic" in asked else {}
     context = {
         "views": [
             {"label": label, "url": page_url("conversations", access, **query), "current": asked == query}
@@ -83,7 +84,7 @@ def conversations(request: HttpRequest, access: Access) -> HttpResponse:
         "pills": [
             {
                 "label": say(name),
-                "value": value,
+                "value": topics.get(value, value) if name == "topic" else value,
                 "remove_url": page_url("conversations", access, **{k: v for k, v in asked.items() if k != name}),
             }
             for name, value in asked.items()

@@ -116,7 +116,7 @@ def _worth(calibration: dict[str, Any], access: Access) -> dict[str, Any]:
 @require_safe
 @portal_page()
 def quality(request: HttpRequest, access: Access) -> HttpResponseBase:
-    """The score, the patterns, the escalation funnel, the worst ten."""
+    """The score, the patterns, the escalation funnel, the worst ten; drift and topics come as parts."""
     period, found, groups, context = _page(request, access, "quality", figures.quality_figures)
     if context["empty"] is None:
         totals, link = found["quality"], period.link
@@ -136,6 +136,7 @@ def quality(request: HttpRequest, access: Access) -> HttpResponseBase:
                 }
                 for step in ("requested", "offered", "done")
             ],
+            "topics_url": page_url("quality_topics", access, days=period.key),
             "worst": _worst_quality(filters_of(period, access), access),
             "worst_url": rows_url("conversations", access, max_quality="4", **link),
             "unscored": {"count": totals["unscored"], "reason": "languages the features do not cover, or no reply"}
