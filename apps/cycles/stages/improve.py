@@ -7,7 +7,7 @@ from apps.evaluations.domain.compared import compare_all
 from apps.evaluations.domain.registry import REGISTRY, read_all
 from apps.evaluations.selectors import Filters, read_metrics, read_tally
 from apps.improvements.domain.triggers import Showing, Trigger, default_triggers
-from apps.improvements.services.proposing import Rules, propose
+from apps.improvements.services.proposing import NO_PROMPT, Rules, propose
 from apps.insights.domain.measured import Measured
 from apps.insights.domain.signals import Period
 from apps.library.services.templates import ask_templates
@@ -35,9 +35,8 @@ def run(turn: Turn) -> Outcome:
     told = f"{len(proposals.fired)} of {len(triggers)} triggers fired"
     if proposals.made:
         told += "; proposed " + ", ".join(each.key for each in proposals.made)
-    elif proposals.passed_over:
-        reasons = dict.fromkeys(each.partition(": ")[2] for each in proposals.passed_over)
-        told += "; proposed nothing: " + "; ".join(reasons)
+    elif any(each.endswith(NO_PROMPT) for each in proposals.passed_over):
+        told += f"; proposed nothing: {NO_PROMPT}"
     return Did(
         told,
         {

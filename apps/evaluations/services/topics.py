@@ -1,8 +1,9 @@
 """Topics: found in a sample of the last four weeks, given to every conversation of them, kept from fit to fit.
 
 Asked for with whatever is analyzed. A fit is due once a week, and earlier while an application is young; between two,
-new conversations are given the topics there are. Texts are read here, masked, and left here: what is stored are words
-that several users wrote, and numbers.
+new conversations are given the topics there are. Only an early fit is given back to the conversations before it: a
+week's keeps most topics, and what is new about it begins with it. Texts are read here, masked, and left here: what is
+stored are words that several users wrote, and numbers.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ LOOKED_AT = timedelta(days=LOOKED_AT_DAYS)
 REFIT = timedelta(days=7)
 # The most conversations topics are learned from, whatever the traffic.
 MOST = 10_000
+_GROWN = 4
 _PAGE, _PAGES_A_TURN = 500, 60
 _COUNT_DELAY = timedelta(seconds=1)
 # A retired topic goes when the last fact that names it has gone.
@@ -92,8 +94,8 @@ def _is_due(last: TopicModel | None, young: int, at: datetime) -> bool:
         return False
     if last is None or at - last.fitted_at >= REFIT:
         return True
-    # A young application's are found anew at each doubling.
-    return young >= 2 * last.conversations
+    # A young application's are found anew whenever it has grown fourfold.
+    return young >= _GROWN * last.conversations
 
 
 def _read_sample(application_id: int, at: datetime, young: int) -> list[Said]:
@@ -135,7 +137,8 @@ def _fit(
         before, now = finding.unpack(bytes(last.model)).assign(words), fit[0].assign(words)
         lasting = {new: last.topics[old] for new, old in carry_over(before, now).items()}
     with tenant(organization_id):
-        _store(organization_id, application_id, fit, lasting, learned_from=len(said), young=young, at=at)
+        early = last is None or at - last.fitted_at < REFIT
+        _store(organization_id, application_id, fit, lasting, learned_from=len(said), young=young, early=early, at=at)
     log.info("topics.found", application=application_id, learned_from=len(said), topics=len(fit[1]) if fit else 0,
              lasting=len(lasting))  # fmt: skip
 
@@ -148,13 +151,15 @@ def _store(
     *,
     learned_from: int,
     young: int,
+    early: bool,
     at: datetime,
 ) -> None:
     told: dict[str, object] = {"fitted_at": at, "conversations": young, "learned_from": learned_from}
     if fit is not None:
         model, found = fit
         keys = [lasting.get(place) or new_identifier("t") for place in range(len(found))]
-        told |= {"topics": keys, "model": model.pack(), "given_back_to": at + LOOKED_AT, "given_back_id": 0}
+        told |= {"topics": keys, "model": model.pack()}
+        told |= {"given_back_to": at + LOOKED_AT, "given_back_id": 0} if early else {"given_back_to": None}
         for key, topic in zip(keys, found, strict=True):
             named = {"words": list(topic.words), "conversations": topic.conversations, "users": topic.users,
                      "last_found_at": at, "retired_at": None}  # fmt: skip
