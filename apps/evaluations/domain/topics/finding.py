@@ -20,6 +20,8 @@ from apps.evaluations.domain.topics.vectors import Floats, Rows, directions, uni
 from apps.evaluations.domain.topics.words import root
 
 MOST_OF_ONE_USER, SHARE_OF_ONE_USER = 3, 0.01
+# So many conversations a topic on average, or most would stay grey: the silhouette alone splits ever further.
+_USUAL = 30
 _SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20)
 _RANK = 64
 _MOST_TERMS = 3_000
@@ -122,7 +124,7 @@ def find_topics(said: Sequence[Said], *, seed: int) -> tuple[Model, list[Found]]
     rows = Rows([weighed[number] for number in telling], len(terms))
     basis = directions(rows, _RANK, seed=seed)
     vectors = unit(rows.times(basis))
-    sizes = [size for size in _SIZES if size <= len(telling) // FEWEST_OF_TOPIC]
+    sizes = [size for size in _SIZES if size <= len(telling) // _USUAL]
     centres = best_clusters(vectors, sizes, seed=seed)
     found = _name(kept, speakers, telling, vectors, centres)
     if not found:
