@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
-from datetime import datetime
+from typing import Any
 
 from apps.evaluations.models import ConversationFact
 from apps.evaluations.selectors import Filters, list_facts
-from apps.platform.cells import neutralised
-from apps.platform.tenancy import tenant
+from apps.platform.sheets import stream_rows
 
 _PAGE = 1000
 _COLUMNS = (
@@ -21,30 +18,16 @@ _COLUMNS = (
 
 
 def conversations_csv(filters: Filters, *, organization_id: int) -> Iterator[str]:
-    """Yield a header and a line for each conversation that passes, newest first. Call outside tenant(...)."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    after: tuple[datetime, int] | None = None
-    while True:
-        with tenant(organization_id):
-            page = list_facts(filters, limit=_PAGE, after=after)
-        for fact in page:
-            writer.writerow([_cell(fact, column) for column in _COLUMNS])
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
-        if len(page) < _PAGE:
-            return
-        after = (page[-1].started_at, page[-1].conversation_id)
+    """Return a header and a line for each conversation that passes, newest first. Call outside tenant(...)."""
+
+    def following(last: ConversationFact | None) -> list[ConversationFact]:
+        after = (last.started_at, last.conversation_id) if last else None
+        return list_facts(filters, limit=_PAGE, after=after)
+
+    return stream_rows(_COLUMNS, following, _row, at_once=_PAGE, organization_id=organization_id)
 
 
-def _cell(fact: ConversationFact, column: str) -> str:
-    value = fact.fact["messages"] if column == "messages" else getattr(fact, column)
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, list):
-        return neutralised(" ".join(value))
-    return neutralised(str(value))
+def _row(fact: ConversationFact) -> Iterator[Any]:
+    for column in _COLUMNS:
+        value = fact.fact["messages"] if column == "messages" else getattr(fact, column)
+        yield " ".join(value) if isinstance(value, list) else value

@@ -1,17 +1,13 @@
-"""Insights as CSV, streamed: each page of rows enters the organization anew, so no transaction outlives a page."""
+"""Insights as CSV, streamed."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from apps.insights.models import Insight
 from apps.insights.selectors.insights import Wanted, list_insights
-from apps.platform.cells import neutralised
-from apps.platform.tenancy import tenant
+from apps.platform.sheets import stream_rows
 
 _PAGE = 500
 _COLUMNS = (
@@ -22,21 +18,11 @@ _COLUMNS = (
 
 
 def insights_csv(wanted: Wanted, *, organization_id: int) -> Iterator[str]:
-    """Yield a header and a line for each insight wanted, newest first. Call outside tenant(...)."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    before: int | None = None
-    while True:
-        with tenant(organization_id):
-            page = list_insights(wanted, before=before, limit=_PAGE)
-            writer.writerows([[_cell(value) for value in _row(insight)] for insight in page])
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
-        if len(page) < _PAGE:
-            return
-        before = page[-1].id
+    """Return a header and a line for each insight wanted, newest first. Call outside tenant(...)."""
+    return stream_rows(
+        _COLUMNS, lambda last: list_insights(wanted, before=last.id if last else None, limit=_PAGE), _row,
+        at_once=_PAGE, organization_id=organization_id,
+    )  # fmt: skip
 
 
 def _row(insight: Insight) -> list[Any]:
@@ -47,10 +33,3 @@ def _row(insight: Insight) -> list[Any]:
         **{name: figures[name] for name in ("value", "unit", "n", "limit", "before")},
     }  # fmt: skip
     return [own[column] if column in own else getattr(insight, column) for column in _COLUMNS]
-
-
-def _cell(value: Any) -> str:
-    # Statements and keys quote what logs call an agent or a version.
-    if value is None:
-        return ""
-    return value.isoformat() if isinstance(value, datetime) else neutralised(str(value))

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 
+from apps.evaluations.domain.shares import most_of_one_user
 from apps.evaluations.selectors import Filters
 from apps.library.domain.examples import to_example
-from apps.library.domain.shares import most_of_one_user
 from apps.library.models import ResponseTemplate
 from apps.library.selectors.learning import count_good, list_good, read_good
 from apps.library.selectors.templates import Wanted, list_templates
-from apps.platform.cells import neutralised
+from apps.platform.sheets import stream_rows
 from apps.platform.tenancy import tenant
 
 # The most lines an answer may have: a longer period is taken in pieces.
@@ -70,29 +69,15 @@ def fine_tune_lines(asked: Asked, *, organization_id: int) -> Iterator[bytes]:
 
 
 def templates_csv(wanted: Wanted, *, organization_id: int) -> Iterator[str]:
-    """Yield a header and a line for each template wanted, newest first. Call outside tenant(...)."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    before: int | None = None
-    while True:
-        with tenant(organization_id):
-            page = list_templates(wanted, before=before, limit=_PAGE)
-            writer.writerows([[_cell(template, column) for column in _COLUMNS] for template in page])
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
-        if len(page) < _PAGE:
-            return
-        before = page[-1].id
+    """Return a header and a line for each template wanted, newest first. Call outside tenant(...)."""
+    return stream_rows(
+        _COLUMNS, lambda last: list_templates(wanted, before=last.id if last else None, limit=_PAGE), _row,
+        at_once=_PAGE, organization_id=organization_id,
+    )  # fmt: skip
 
 
-def _cell(template: ResponseTemplate, column: str) -> str:
-    if column in ("id", "application"):
-        return template.public_id if column == "id" else template.application.slug
-    value = getattr(template, column)
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return neutralised(", ".join(value) if isinstance(value, list) else str(value))
+def _row(template: ResponseTemplate) -> list[Any]:
+    own = {
+        "id": template.public_id, "application": template.application.slug, "tags": ", ".join(template.tags),
+    }  # fmt: skip
+    return [own[column] if column in own else getattr(template, column) for column in _COLUMNS]

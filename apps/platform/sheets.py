@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 from apps.platform.cells import neutralised
 from apps.platform.templatetags.blocks import table_of
+from apps.platform.tenancy import tenant
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,35 @@ class Sheet:
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+
+
+def stream_rows(
+    columns: Sequence[str],
+    read_page: Callable[[Row | None], list[Row]],
+    cells_of: Callable[[Row], Iterable[Any]],
+    *,
+    at_once: int,
+    organization_id: int,
+) -> Iterator[str]:
+    """Yield a header and a line for each row, a page at a time. Call outside tenant(...).
+
+    ``read_page`` returns at most ``at_once`` of the rows that follow the one given (None: the first); it and
+    ``cells_of`` enter the organization anew for each page, so that no transaction outlives one.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    last: Row | None = None
+    while True:
+        with tenant(organization_id):
+            page = read_page(last)
+            writer.writerows([_cell(value) for value in cells_of(row)] for row in page)
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+        if len(page) < at_once:
+            return
+        last = page[-1]
 
 
 def write_sheet(sheet: Sheet) -> Iterator[str]:
@@ -65,4 +98,7 @@ def _address(site: str, path: str) -> str:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else neutralised(str(value))
+    # Words may quote what logs call an agent or a version.
+    if value is None:
+        return ""
+    return value.isoformat() if isinstance(value, datetime) else neutralised(str(value))

@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from apps.evaluations.domain.shares import most_of_one_user
 from apps.insights.domain.signals import Signal
-
-MOST_OF_ONE_USER, SHARE_OF_ONE_USER = 3, 0.01
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def choose(candidates: Iterable[Candidate], *, limit: int, anonymous_are_one: bo
     ``anonymous_are_one`` is false only for applications that never name users: there the cap could show three
     conversations in all, and no user can be told from another.
     """
-    most = max(MOST_OF_ONE_USER, int(limit * SHARE_OF_ONE_USER))
+    most = most_of_one_user(limit)
     taken: Counter[str] = Counter()
     chosen: list[Candidate] = []
     for candidate in candidates:

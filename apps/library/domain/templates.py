@@ -6,14 +6,14 @@ or one in a hundred of them; what the security analysis finds anything in is not
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
 
 from apps.evaluations.domain.alike import Shelf, Signature, pieces_of, sign
-from apps.library.domain.shares import most_of_one_user
+from apps.evaluations.domain.shares import within_share
 
 # A conversation's quality score, 0–10, from which on its reply is worth keeping.
 LEAST_SCORE = 9.0
@@ -73,20 +73,8 @@ def is_long_enough(text: str) -> bool:
 
 
 def share_out(replies: Iterable[Reply]) -> list[Reply]:
-    """Return the replies of which no user gave more than may be theirs, in their order.
-
-    Where no user is known, every conversation is somebody else's; where some are, the unknown are one.
-    """
-    every = list(replies)
-    anonymous = not any(reply.user for reply in every)
-    most = most_of_one_user(len(every))
-    taken: Counter[str] = Counter()
-    kept = []
-    for reply in every:
-        if anonymous or taken[reply.user] < most:
-            taken[reply.user] += 1
-            kept.append(reply)
-    return kept
+    """Return the replies of which no user gave more than may be theirs, in their order."""
+    return within_share(list(replies), lambda reply: reply.user)
 
 
 def pick_candidates(replies: Iterable[Reply], known: Iterable[Sequence[int]]) -> list[Candidate]:

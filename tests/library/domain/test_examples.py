@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.evaluations.domain.shares import most_of_one_user
 from apps.library.domain.examples import LONGEST_EXAMPLE, to_example
-from apps.library.domain.shares import most_of_one_user
 
 
 def test_an_example_begins_with_what_was_told_and_ends_with_the_reply() -> None:

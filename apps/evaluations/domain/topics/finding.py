@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from apps.evaluations.domain.shares import within_share
 from apps.evaluations.domain.topics import FEWEST, FEWEST_OF_TOPIC, FEWEST_USERS
 from apps.evaluations.domain.topics.clusters import best_clusters
 from apps.evaluations.domain.topics.vectors import Floats, Rows, directions, unit
 from apps.evaluations.domain.topics.words import root
 
-MOST_OF_ONE_USER, SHARE_OF_ONE_USER = 3, 0.01
 # So many conversations a topic on average, or most would stay grey: the silhouette alone splits ever further.
 _USUAL = 30
 _SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 18, 20)
@@ -91,19 +91,8 @@ class Reader:
 
 
 def limited(said: Sequence[Said]) -> list[int]:
-    """Return the places of the conversations that may teach, in their order: no user beyond their share.
-
-    Whoever is not known counts as one user, unless nobody is: then each conversation is somebody else's.
-    """
-    most = max(MOST_OF_ONE_USER, int(len(said) * SHARE_OF_ONE_USER))
-    anonymous = not any(each.user for each in said)
-    taken: Counter[str] = Counter()
-    chosen = []
-    for place, each in enumerate(said):
-        taken[each.user] += 1
-        if anonymous or taken[each.user] <= most:
-            chosen.append(place)
-    return chosen
+    """Return the places of the conversations that may teach, in their order: no user beyond their share."""
+    return within_share(range(len(said)), lambda place: said[place].user)
 
 
 def find_topics(said: Sequence[Said], *, seed: int) -> tuple[Model, list[Found]] | None:
