@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import os
 import re
 import sys
@@ -133,7 +134,7 @@ class _Reader:
         answers = [self._page(address) for _ in range(self._times)]
         after = spent(self._product)
         seconds = sorted(each.seconds for each in answers)
-        p95 = 1000 * seconds[int(0.95 * len(seconds))]
+        p95 = 1000 * seconds[math.ceil(0.95 * len(seconds)) - 1]
         return {
             "address": address,
             "p95_ms": p95,

@@ -54,8 +54,13 @@ def _print(figures: dict[str, Any], indent: str) -> None:
             print(words)
             _print_rows(value)
             continue
-        shown = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
-        print(f"{words:<52}{shown:>14}")
+        print(f"{words:<52}{_figure(value):>14}")
+
+
+def _figure(value: object) -> str:
+    if value is None:
+        return "not measured"
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _print_rows(rows: list[Any]) -> None:
