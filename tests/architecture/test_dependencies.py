@@ -61,3 +61,13 @@ def test_a_process_starts_without_what_only_some_of_its_work_needs(start: str) -
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_a_web_process_has_read_its_pages_and_leaves_them_to_no_collector() -> None:
+    code = "import flywheel.wsgi, gc, sys; print('apps.reports.web.dashboards' in sys.modules, gc.get_freeze_count())"
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    loaded, frozen = done.stdout.split()
+    assert loaded == "True"
+    assert int(frozen) > 50_000

@@ -65,7 +65,7 @@ def test_attempts_of_another_application_or_organization_are_not_read() -> None:
     with tenant(organization.id):
         assert read_attempts(Filters(application_id=empty.id)) == ([], False)
         assert read_attempts(Filters()) == ([], False)
-        assert read_attacks(Filters()) == Attacks({}, [])
+        assert read_attacks(Filters()) == Attacks({}, Counter())
 
 
 def test_attacks_are_counted_as_their_assessments_tell_them() -> None:
@@ -74,8 +74,7 @@ def test_attacks_are_counted_as_their_assessments_tell_them() -> None:
     with tenant(organization.id):
         found, _ = read_attempts(Filters())
         told = Counter((attempt.application_id, attempt.type, attempt.outcome) for attempt in found)
-        attacks = read_attacks(Filters())
-        counted = attacks.kinds
+        counted = read_attacks(Filters()).kinds
         of_one_day = read_attacks(Filters(since=START + timedelta(days=1))).kinds
         # Retention takes the text and its assessment; the fact stays.
         Assessment.objects.filter(conversation_id=conversations["mixed"]).delete()
@@ -83,10 +82,25 @@ def test_attacks_are_counted_as_their_assessments_tell_them() -> None:
 
     assert {(*key, outcome): n for key, by in counted.items() for outcome, n in by.items() if n} == told
     assert {outcome for by in counted.values() for outcome in by} == {"blocked", "succeeded", "unclear"}
-    assert sorted(attacks.moments) == sorted((each.application_id, each.at, each.outcome) for each in found)
     assert (len(counted), of_one_day) == (3, {})
     assert {key: by.total() for key, by in afterwards.items()} == {key: by.total() for key, by in counted.items()}
     assert sum(by["unclear"] for by in afterwards.values()) == sum(by["unclear"] for by in counted.values()) + 2
+
+
+def test_attacks_between_two_cuts_are_of_one_moment() -> None:
+    organization, _ = several_kinds()
+    third = START + timedelta(hours=3)
+    cuts = [START, third, START + timedelta(days=9)]
+
+    with tenant(organization.id):
+        found, _ = read_attempts(Filters())
+        moments, uncut = read_attacks(Filters(), cuts=cuts).moments, read_attacks(Filters()).moments
+
+    assert moments == Counter(
+        (each.application_id, third if each.at >= third else START, each.outcome) for each in found
+    )
+    assert {at for _, at, _ in uncut} == {datetime.min.replace(tzinfo=UTC)}
+    assert uncut.total() == moments.total() == len(found)
 
 
 def several_kinds() -> tuple[Organization, dict[str, int]]:

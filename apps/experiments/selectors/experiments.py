@@ -77,10 +77,10 @@ def decisions_of(experiment: Experiment, *, limit: int = 100) -> list[Decision]:
     return list(Decision.objects.filter(experiment=experiment).order_by("-id")[:limit])
 
 
-def snapshots_of_newest_phase(experiment: Experiment, *, limit: int = 1_000) -> list[Snapshot]:
-    """Return what ticks saw in the newest phase, oldest first; one query."""
+def newest_snapshot(experiment: Experiment) -> Snapshot | None:
+    """Return what the last tick saw in the newest phase; None before the first."""
     newest = Phase.objects.filter(experiment=experiment).order_by("-number").values("id")[:1]
-    return list(reversed(Snapshot.objects.filter(phase__in=newest).order_by("-at")[:limit]))
+    return Snapshot.objects.filter(phase__in=newest).order_by("-at").first()
 
 
 def approvals_of(experiment: Experiment, phase: int) -> list[PromotionApproval]:

@@ -15,8 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.evaluations.domain.registry import REGISTRY
 from apps.experiments.models import Experiment
 from apps.experiments.selectors import experiments as selectors
+from apps.experiments.selectors.sequence import read_sequence
 from apps.experiments.services import lifecycle
-from apps.experiments.web.sequence import draw_sequence
+from apps.experiments.web.sequence import MOST_POINTS, draw_sequence
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
 from apps.organizations.web.paging import cut_page, read_before
 from apps.organizations.web.tabs import read_state, state_tabs
@@ -81,12 +82,8 @@ def experiment_list(request: HttpRequest, access: Access) -> HttpResponse:
 def experiment(request: HttpRequest, access: Access, experiment_id: str) -> HttpResponse:
     """Show one: its arms, what differs with its interval, the sample ratio, guardrails, steps, every decision."""
     found = _find(experiment_id)
-    snapshots = selectors.snapshots_of_newest_phase(found)
-    results = (
-        selectors.results_as_seen(found, snapshots[-1])
-        if snapshots
-        else selectors.results_of(found, at=access.now, seen={})
-    )
+    last = selectors.newest_snapshot(found)
+    results = selectors.results_as_seen(found, last) if last else selectors.results_of(found, at=access.now, seen={})
     plan = found.plan
     context = {
         "experiment": _row(found)
@@ -100,7 +97,7 @@ def experiment(request: HttpRequest, access: Access, experiment_id: str) -> Http
         "adjusted": [
             _adjusted(each, results["metric"]) for each in results["comparisons"] if each.get("adjusted")
         ],
-        "sequence": draw_sequence(snapshots, results["metric"]),
+        "sequence": draw_sequence(read_sequence(last, most=MOST_POINTS), results["metric"]),
         "ratio": results["sample_ratio"],
         "guardrails": [_guardrail(each) for each in results["guardrails"]],
         # Results frozen before these were counted do not have them.

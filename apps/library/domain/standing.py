@@ -43,17 +43,23 @@ def version_at(standings: Iterable[Standing], *, application_id: int, at: dateti
 
 
 def count_by_version(
-    standings: Sequence[Standing], events: Iterable[tuple[int, datetime, str]]
+    standings: Sequence[Standing], events: Mapping[tuple[int, datetime, str], int]
 ) -> Mapping[str, Mapping[Version, Counter[str]]]:
     """Return, by guardrail and the version of it in force, how often each word was said; None is before and between.
 
-    ``events`` are (application, moment, word). Every event is counted once under each guardrail.
+    ``events`` says how often it was (application, moment, word). Every event is counted once under each guardrail.
     """
     by_name: dict[str, list[Standing]] = defaultdict(list)
     for each in standings:
         by_name[each.name].append(each)
     found: dict[str, dict[Version, Counter[str]]] = {name: defaultdict(Counter) for name in sorted(by_name)}
-    for application_id, at, word in events:
+    for (application_id, at, word), n in events.items():
         for name, counts in found.items():
-            counts[version_at(by_name[name], application_id=application_id, at=at)][word] += 1
+            counts[version_at(by_name[name], application_id=application_id, at=at)][word] += n
     return found
+
+
+def cuts_of(standings: Iterable[Standing]) -> list[datetime]:
+    """Return the moments at which something came into force or ended, in order: between two of them nothing changes."""
+    ends = (moment for each in standings for moment in (each.at, each.until) if moment is not None)
+    return sorted(set(ends))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, wraps
+from functools import cache, cached_property, wraps
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.views.decorators.cache import never_cache
 
 from apps.organizations import selectors
@@ -188,4 +188,15 @@ def page_url(name: str, access: Access, /, *arguments: Any, **query: Any) -> str
     if access.application is not None:
         query.setdefault("application", access.application.slug)
     asked = {key: value for key, value in query.items() if value not in (None, "")}
-    return reverse(name, args=arguments) + (f"?{urlencode(asked)}" if asked else "")
+    path = reverse(name, args=arguments) if arguments else path_of(name)
+    return path + (f"?{urlencode(asked)}" if asked else "")
+
+
+def path_of(name: str) -> str:
+    """Return the path of a page that takes no arguments: the same for as long as the process runs."""
+    return _path(name, get_script_prefix())
+
+
+@cache
+def _path(name: str, _prefix: str) -> str:
+    return reverse(name)

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from apps.organizations.web.access import ADMINISTRATORS, READERS, Access, page_url
+from apps.organizations.web.access import ADMINISTRATORS, READERS, Access, page_url, path_of
 
 # label, URL name, heading, stage of the wheel, icon, who sees it
 _ENTRIES: tuple[tuple[str, str, str, int | None, str | None, frozenset[str] | None], ...] = (
@@ -58,7 +58,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     entries = []
     for label, name, group, stage, icon, roles in _ENTRIES:
         if roles is None or access.may(roles):
-            address = reverse(name)
+            address = path_of(name)
             active = path == address or (address != "/" and path.startswith(address))
             entries.append(
                 {"label": label, "url": page_url(name, access), "active": active, "group": group, "stage": stage,
@@ -104,7 +104,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 
 def _kinds(access: Access, path: str) -> list[dict[str, Any]]:
     return [
-        {"label": label, "url": page_url(name, access), "current": path == reverse(name)}
+        {"label": label, "url": page_url(name, access), "current": path == path_of(name)}
         for label, name, roles in _KINDS
         if roles is None or access.may(roles)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -42,6 +43,7 @@ def _short(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") or "0"
 
 
+@lru_cache(maxsize=256)  # a page has the same few again and again
 def icon(name: str, size: int = 16, classes: str = "") -> SafeString:
     """Draw one of our icons, hidden from screen readers: words stand beside it. Raises KeyError for another name."""
     return format_html(
@@ -156,12 +158,13 @@ def _segment(center: float, outer: float, inner: float, start: float, end: float
     )
 
 
-def wheel(size: int = 20, stage: int | None = None, states: Sequence[str] | None = None, label: str = "") -> SafeString:
-    """Draw the wheel as a mark: all done, or one ``stage`` (0–5) lit, or six ``states`` (done, now, wait or "")."""
+@lru_cache(maxsize=256)
+def wheel(size: int = 20, stage: int | None = None, label: str = "") -> SafeString:
+    """Draw the wheel as a mark: all done, or one ``stage`` (0–5) lit."""
     inner, gap, tip = (27, 9, 11) if size < 48 else (34, 5, 8)
     segments = []
     for index in range(6):
-        state = states[index] if states else "done" if stage is None else "now" if stage == index else ""
+        state = "done" if stage is None else "now" if stage == index else ""
         start, end = index * 60 - tip / 2 + gap / 2, index * 60 + 60 - tip / 2 - gap / 2
         segments.append((state, _segment(50, 46, inner, start, end, tip)))
     return format_html(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
 from typing import Any
 
 from django import template
@@ -41,6 +40,7 @@ register.simple_tag(marking.outcome, name="outcome")
 register.simple_tag(marking.verdict, name="verdict")
 register.simple_tag(marking.state, name="state")
 register.simple_tag(marking.grade, name="grade")
+register.simple_tag(marking.moment, name="moment")
 register.simple_tag(highlighting.highlight, name="message_text")
 register.simple_tag(highlighting.excerpt, name="excerpt")
 
@@ -65,16 +65,6 @@ def interval(
     return drawing.interval(
         pair[0], value, pair[1], (start, end), zero=zero, reference=reference, tone=tone, label=label
     )
-
-
-@register.simple_tag
-def moment(value: datetime | date | None, form: str = "short") -> SafeString:
-    """Write a moment as <time>, its full form as title; form is short or full."""
-    if value is None:
-        return SafeString(figures.UNKNOWN)
-    full = figures.when_in_full(value)
-    text = full if form == "full" else figures.when(value)
-    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), full, text)
 
 
 @register.inclusion_tag("components/figures.html")

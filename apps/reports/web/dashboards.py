@@ -22,6 +22,7 @@ from apps.evaluations.web.nothing import nothing
 from apps.evaluations.web.periods import Period, describe, filters_of, read_period
 from apps.evaluations.web.techniques import technique_map, technique_sheet
 from apps.evaluations.web.words import money, say, worst_incident
+from apps.library.domain.standing import cuts_of
 from apps.organizations.web.access import Access, page_url, portal_page, rows_url
 from apps.reports.selectors.changes import Changes, read_changes
 from apps.reports.web import guarded
@@ -68,7 +69,8 @@ def security(request: HttpRequest, access: Access) -> HttpResponseBase:
     if context["empty"] is None:
         days, totals = groups["day"], found["security"]
         filters = filters_of(period, access)
-        attacks, changes = selectors.read_attacks(filters), read_changes(filters)
+        changes = read_changes(filters)
+        attacks = selectors.read_attacks(filters, cuts=cuts_of(changes.standings))
         context |= {
             "attacks": charts.attacks(days),
             "totals": {name: totals[f"attacks_{name}"] for name in ("blocked", "succeeded", "unclear")},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.evaluations.domain.intervals import wilson
@@ -19,9 +19,10 @@ DEFINITION = (
 )
 
 
-def by_guardrail(standings: Sequence[Standing], moments: Sequence[Moment], access: Access) -> list[dict[str, Any]]:
+def by_guardrail(standings: Sequence[Standing], moments: Mapping[Moment, int], access: Access) -> list[dict[str, Any]]:
     """Return a row for each version of each guardrail that attacks met, and for the time without one: versions in
-    order, of at most twelve guardrails by name. Empty where no guardrail was in force, or nothing attacked."""
+    order, of at most twelve guardrails by name. Empty where no guardrail was in force, or nothing attacked. ``moments``
+    were read with the standings' cuts."""
     counted = count_by_version(standings, moments)
     rows = []
     for name, versions in list(counted.items())[:_NAMED]:

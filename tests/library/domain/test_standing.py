@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.library.domain.standing import Standing, count_by_version, version_at
+from apps.library.domain.standing import Standing, count_by_version, cuts_of, version_at
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -38,7 +38,7 @@ def test_what_was_said_is_counted_under_the_version_in_force_and_under_none() ->
     standings = [Standing("shield", 1, None, day(1), day(3)), Standing("limits", 4, 7, day(2))]
     events = [(7, day(0), "blocked"), (7, day(2), "succeeded"), (8, day(2), "blocked"), (7, day(4), "blocked")]
 
-    counted = count_by_version(standings, events)
+    counted = count_by_version(standings, Counter(events))
 
     assert list(counted) == ["limits", "shield"]
     assert counted["shield"] == {1: Counter(succeeded=1, blocked=1), None: Counter(blocked=2)}
@@ -49,7 +49,20 @@ def test_what_was_said_is_counted_under_the_version_in_force_and_under_none() ->
 def test_every_event_is_counted_once_under_each_guardrail(events: list[tuple[int, int, str]]) -> None:
     standings = [Standing("a", 1, None, day(2), day(9)), Standing("a", 2, 1, day(4)), Standing("b", 1, 2, day(3))]
 
-    counted = count_by_version(standings, [(of, day(at), word) for of, at, word in events])
+    counted = count_by_version(standings, Counter((of, day(at), word) for of, at, word in events))
 
     for versions in counted.values():
         assert sum(versions.values(), Counter()) == Counter(word for _, _, word in events)
+
+
+@given(st.floats(0, 20), st.sampled_from([1, 2, 3]))
+def test_nothing_changes_between_two_cuts(at: float, application_id: int) -> None:
+    standings = [Standing("a", 1, None, day(2), day(9)), Standing("a", 2, 1, day(4)), Standing("a", 3, 2, day(9))]
+    cuts = cuts_of(standings)
+
+    last = max((cut for cut in cuts if cut <= day(at)), default=day(-1))
+
+    assert cuts == [day(2), day(4), day(9)]
+    assert version_at(standings, application_id=application_id, at=day(at)) == version_at(
+        standings, application_id=application_id, at=last
+    )

@@ -94,7 +94,23 @@ def test_every_chart_has_a_table_made_from_its_data() -> None:
         "data": {"labels": ["2 Nov"], "blocked": [2], "succeeded": [1], "unclear": [0]},
     }
 
-    assert blocks.chart(chart)["rows"] == [{"cells": ["2 Nov", "1", "0", "2"], "url": ""}]
+    assert blocks.chart(chart)["body"] == (
+        '<tr><td>2 Nov</td><td class="r">1</td><td class="r">0</td><td class="r">2</td></tr>'
+    )
+
+
+def test_no_word_of_a_charts_table_or_marks_is_markup() -> None:
+    bad = '"><b>'
+    chart = {
+        "id": "c", "kind": "line", "alt": "x", "data": {}, "columns": ["a", "b"], "rows": [[bad, bad]], "links": [bad],
+        "marks": [{"at": datetime(2026, 12, 4, tzinfo=UTC), "words": bad, "url": bad, "bad": True}],
+    }  # fmt: skip
+
+    shown = blocks.chart(chart)
+
+    assert "<b>" not in shown["body"] + shown["marks"]
+    assert shown["body"].count("&lt;b&gt;") == 3
+    assert shown["marks"].count("&lt;b&gt;") == 2
 
 
 def test_chart_data_cannot_leave_its_script_element() -> None:
