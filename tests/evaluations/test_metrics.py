@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +12,10 @@ from django.test import Client
 from apps.demo.production import simulate_week
 from apps.evaluations import selectors
 from apps.evaluations.domain.tally import Tally
-from apps.evaluations.models import Assessment, DailyRollup
+from apps.evaluations.domain.trends import name_period, trend_of_revenue
+from apps.evaluations.models import Assessment, ConversationFact, DailyRollup
 from apps.evaluations.selectors import Filters
+from apps.evaluations.selectors import rollups as tallied
 from apps.evaluations.services import assessing, rollups
 from apps.organizations.models import Organization
 from apps.platform.models import WorkItem
@@ -55,6 +57,37 @@ def test_metrics_are_the_same_before_and_after_their_rollups(organization: Organ
     assert before["conversations"] == 60
     assert before["quality"]["avg_score_n"] > 50
     assert after == before
+
+
+@pytest.mark.parametrize("few", [0, 10_000])
+@pytest.mark.parametrize("until", [None, START + timedelta(days=6)], ids=["to the newest day", "to a day"])
+def test_a_period_is_compared_with_as_long_a_one_before_it(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch, until: datetime | None, few: int
+) -> None:
+    monkeypatch.setattr(tallied, "FEW", few)
+    since = START + timedelta(days=4)
+    period = Filters(since=since, until=until)
+
+    def read() -> tuple[Any, Any]:
+        with tenant(organization.id):
+            sliced, _ = selectors.read_sliced_metrics(period, by=("day", "agent"))
+            return selectors.read_metrics(period), sliced
+
+    with tenant(organization.id):
+        newest = max(ConversationFact.objects.values_list("day", flat=True))
+        end = until or datetime.combine(newest + timedelta(days=1), time(), UTC)
+        before = selectors.read_tally(Filters(since=since - (end - since), until=since, min_risk=0.0))
+        during = selectors.read_tally(Filters(since=since, until=until, min_risk=0.0))
+    waiting = read()
+    roll_up_all(organization)
+    rolled_up = read()
+
+    days = (end - since).days
+    expected = trend_of_revenue(during, before, name_period(days), "USD")
+    assert min(before.conversations, during.conversations) > 10
+    assert waiting == rolled_up
+    for found in rolled_up:
+        assert (found["conversations"], found["business"]["revenue_trend"]) == (during.conversations, expected)
 
 
 def test_rollups_add_up_to_the_tally_of_all_facts(organization: Organization) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
-from django.db.models import Count, Q, QuerySet, TextField, Value
-from django.db.models.functions import Cast
+from django.db.models import Count, DateField, Func, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Cast, Greatest
 
 from apps.evaluations.domain.facts import Fact
 from apps.evaluations.domain.metrics import SECTIONS, fields_of, metrics
@@ -16,7 +17,7 @@ from apps.evaluations.domain.tally import FIELDS, Tally, merge_all, tally
 from apps.evaluations.models import ConversationFact, DailyRollup
 from apps.evaluations.selectors.calibrations import read_worth, show_worth
 from apps.evaluations.selectors.filters import Filters
-from apps.evaluations.selectors.rollups import COLUMNS, group_key, read_groups
+from apps.evaluations.selectors.rollups import COLUMNS, Group, Rollups, group_key
 from apps.evaluations.selectors.threat_patterns import new_patterns
 from apps.evaluations.selectors.topics import topic_labels
 from apps.ingestion.selectors import unassessed
@@ -42,8 +43,8 @@ def read_metrics(filters: Filters, *, currency: str = "USD", sections: Collectio
     Trends compare the period asked for with as long a period before it; without ``since``, the last seven days that
     hold data with the seven before.
     """
-    dirty = _dirty_days(filters)
-    return _with_trend(filters, _total(filters, dirty, fields_of(sections)), dirty, currency, sections)
+    reading = _Reading(filters, fields_of(sections), trend=True)
+    return _with_trend(reading, reading.total(), currency, sections)
 
 
 def read_sliced_metrics(
@@ -59,20 +60,20 @@ def read_sliced_metrics(
     Only groupings that rollups keep apart: day, week, agent, prompt_version, variant, channel. Of a grouping that is
     not by time, the ``most`` largest groups.
     """
-    dirty, fields = _dirty_days(filters), fields_of(sections)
-    parts: dict[str, list[tuple[str, Tally]]] = {name: [] for name in by}
-    for name, key, part in _sliced(filters, by, dirty, fields):
-        parts[name].append((key, part))
-    total = merge_all((part for _, part in parts[by[0]]), fields)
-    groups = {name: _ordered(name, _merged(found, fields), currency, sections, most) for name, found in parts.items()}
-    return _with_trend(filters, total, dirty, currency, sections), groups
-
-
-def _with_trend(
-    filters: Filters, total: Tally, dirty: Dirty, currency: str, sections: Collection[str]
-) -> dict[str, Any]:
     fields = fields_of(sections)
-    recent, previous, days = _trend(filters, total, dirty, fields)
+    reading = _Reading(filters, fields, by, trend=True)
+    # The total is one of the groupings: of the weeks it is kept merged.
+    parts: dict[str, list[tuple[str, Tally]]] = {name: [] for name in (*by, "")}
+    for name, key, part in reading.parts(filters, (*by, "")):
+        parts[name].append((key, part))
+    total = merge_all((part for _, part in parts.pop("")), fields)
+    groups = {name: _ordered(name, _merged(found, fields), currency, sections, most) for name, found in parts.items()}
+    return _with_trend(reading, total, currency, sections), groups
+
+
+def _with_trend(reading: _Reading, total: Tally, currency: str, sections: Collection[str]) -> dict[str, Any]:
+    filters, fields = reading.filters, reading.fields
+    recent, previous, days = _trend(reading, total)
     patterns, pending = _count(new_patterns(filters), unassessed(filters.application_id))
     found = metrics(
         total,
@@ -123,23 +124,20 @@ def read_tallies(filters: Filters, *, by: str) -> dict[str, Tally]:
         raise KeyError(by)
     if by in _OF_FACTS:
         return _merged(_of_facts(filters, by))
-    return _merged((key, part) for _, key, part in _sliced(filters, (by,), _dirty_days(filters)))
+    return _merged((key, part) for _, key, part in _Reading(filters, FIELDS, (by,)).parts(filters, (by,)))
 
 
 def read_tally(filters: Filters) -> Tally:
     """Return the tally of the conversations that pass; exact, also while rollups are still being recomputed."""
-    return _total(filters, _dirty_days(filters))
-
-
-def _total(filters: Filters, dirty: Dirty, fields: Collection[str] = FIELDS) -> Tally:
-    return merge_all(_parts(filters, dirty, fields), fields)
+    return _Reading(filters, FIELDS).total()
 
 
 def _merged(parts: Iterable[tuple[str, Tally]], fields: Collection[str] = FIELDS) -> dict[str, Tally]:
     groups: dict[str, list[Tally]] = {}
     for key, part in parts:
         groups.setdefault(key, []).append(part)
-    return {key: merge_all(members, fields) for key, members in groups.items()}
+    # Most days are one part: there is nothing to add up.
+    return {key: members[0] if len(members) == 1 else merge_all(members, fields) for key, members in groups.items()}
 
 
 def _ordered(
@@ -157,9 +155,8 @@ def _ordered(
     return [{"key": key, **metrics(part, currency=currency, sections=sections, users=users)} for key, part in ordered]
 
 
-def _trend(
-    filters: Filters, total: Tally, dirty: Dirty, fields: Collection[str]
-) -> tuple[Tally | None, Tally | None, int | None]:
+def _trend(reading: _Reading, total: Tally) -> tuple[Tally | None, Tally | None, int | None]:
+    filters = reading.filters
     if filters.session_ids is not None:
         return None, None, None
     if filters.since is not None:
@@ -167,45 +164,69 @@ def _trend(
         length = until - filters.since
         if length <= timedelta():
             return None, None, None
-        before = filters.between(filters.since - length, filters.since)
-        return None, _total(before, dirty, fields), max(1, length.days)
+        return None, reading.total(filters.between(filters.since - length, filters.since)), max(1, length.days)
     end = filters.until or _after(total.last_day)
     if end is None:
         return None, None, None
     week = timedelta(days=_WEEK)
-    recent = _total(filters.between(end - week, end), dirty, fields)
-    return recent, _total(filters.between(end - 2 * week, end - week), dirty, fields), _WEEK
+    recent, previous = (filters.between(end - n * week, end - (n - 1) * week) for n in (1, 2))
+    return reading.total(recent), reading.total(previous), _WEEK
 
 
 def _after(day: date | None) -> datetime | None:
     return datetime.combine(day + timedelta(days=1), time(), UTC) if day else None
 
 
-def _parts(filters: Filters, dirty: Dirty, fields: Collection[str]) -> Iterator[Tally]:
-    condition = filters.slice_condition()
-    if condition is None:
-        yield from map(tally, _chunks(ConversationFact.objects.filter(filters.condition())))
-        return
-    yield from (part for _, _, part in read_groups(_clean(condition, dirty), ("",), fields))
-    if dirty:
-        yield from map(tally, _chunks(_dirty_facts(filters, dirty)))
+class _Reading:
+    """The conversations that pass, and for a ``trend`` those of as long a period before: one query finds the rollups of
+    all, and where those do not suffice facts are read."""
+
+    def __init__(
+        self, filters: Filters, fields: Collection[str], by: Sequence[str] = (), *, trend: bool = False
+    ) -> None:
+        self.filters, self.fields, self._dirty = filters, fields, _dirty_days(filters)
+        rows = _rollups(filters, self._dirty, trend=trend)
+        self._rollups = None if rows is None else Rollups(_clean(rows, self._dirty), by, fields)
+
+    def total(self, filters: Filters | None = None) -> Tally:
+        """Return the tally of another period, that must lie within; by default of the conversations that pass."""
+        return merge_all((part for _, _, part in self.parts(filters or self.filters, ("",))), self.fields)
+
+    def parts(self, filters: Filters, by: Sequence[str]) -> Iterator[Group]:
+        """Yield (grouping, key, tally), some keys more than once."""
+        rows = ConversationFact.objects.filter(filters.condition())
+        if self._rollups is not None:
+            yield from self._rollups.groups(by, _day(filters.since), _day(filters.until))
+            if not self._dirty:
+                return
+            rows = _dirty_facts(filters, self._dirty)
+        for facts in _chunks(rows):
+            for name in by:
+                column = name if name in COLUMNS else "day"
+                for key, part in _tallied(facts, lambda fact, of=name, at=column: (group_key(of, getattr(fact, at)),)):
+                    yield name, key, part
 
 
-def _sliced(
-    filters: Filters, by: Sequence[str], dirty: Dirty, fields: Collection[str] = FIELDS
-) -> Iterator[tuple[str, str, Tally]]:
+def _rollups(filters: Filters, dirty: Dirty, *, trend: bool) -> QuerySet[DailyRollup] | None:
+    """Return the rollups of the period, and those of the trend's: as long a one before. None where only facts can
+    answer."""
     condition = filters.slice_condition()
-    rows = ConversationFact.objects.filter(filters.condition())
-    if condition is not None:
-        yield from read_groups(_clean(condition, dirty), by, fields)
-        if not dirty:
-            return
-        rows = _dirty_facts(filters, dirty)
-    for facts in _chunks(rows):
-        for name in by:
-            column = name if name in COLUMNS else "day"
-            for key, part in _tallied(facts, lambda fact, of=name, at=column: (group_key(of, getattr(fact, at)),)):
-                yield name, key, part
+    if condition is None or filters.since is None or not trend:
+        return None if condition is None else DailyRollup.objects.filter(condition)
+    since, until = filters.since, filters.until
+    earlier = replace(filters, since=None).slice_condition() or Q()
+    if until is not None:
+        return DailyRollup.objects.filter(earlier, day__gte=_day(since - max(timedelta(), until - since)))
+    # The period ends with the newest day that there is, be it one that is not tallied yet; the database knows which.
+    newest = DailyRollup.objects.filter(condition).order_by("-day").values("day")[:1]
+    untallied = max((day for _, day in dirty), default=_day(since))
+    last = Greatest(Subquery(newest), Value(untallied), output_field=DateField())
+    begins = Func(last, template=f"(date '{_day(since)}' - (%(expressions)s - date '{_day(since)}') - 1)")
+    return DailyRollup.objects.filter(earlier, day__gte=begins)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.astimezone(UTC).date()
 
 
 def _of_facts(filters: Filters, by: str) -> Iterator[tuple[str, Tally]]:
@@ -239,8 +260,7 @@ def _dirty_days(filters: Filters) -> Dirty:
     return pairs
 
 
-def _clean(condition: Q, dirty: Dirty) -> QuerySet[DailyRollup]:
-    rows = DailyRollup.objects.filter(condition)
+def _clean(rows: QuerySet[DailyRollup], dirty: Dirty) -> QuerySet[DailyRollup]:
     for application_id, days in _by_application(dirty).items():
         rows = rows.exclude(application_id=application_id, day__in=days)
     return rows

@@ -35,22 +35,51 @@ _decode_tally = msgspec.json.Decoder(Tally).decode
 _decode_stretch = msgspec.json.Decoder(list[Group]).decode
 
 
-def read_groups(rows: QuerySet[DailyRollup], by: Sequence[str], fields: Collection[str] = FIELDS) -> Iterator[Group]:
-    """Yield (grouping, key, tally) of these rollups, some keys more than once; their merged tallies are the groups.
+class Rollups:
+    """Rollups that one query found: their tallies are read as groups are asked for, of all of their days or of some."""
 
-    ``by`` names groupings that rollups keep apart: day, week and COLUMNS; "" is all of them as one group. ``fields``
-    are those of a tally that are wanted; the others are left out.
-    """
-    columns = [name if name in COLUMNS else "day" for name in by]
-    texts = Case(When(~Exists(rows[FEW:]), then=_text(fields)), output_field=TextField())
-    found = list(rows.annotate(text=texts).values_list("id", "day", "text", *columns))
-    if found and found[0][2] is not None:
-        yield from _grouped(((text, values) for _, _, text, *values in found), by)
-        return
-    reading = _Reading(tuple(by), columns, tuple(fields))
-    weeks, days = _stretches((row[0], row[1]) for row in found)
-    yield from reading.whole(weeks)
-    yield from reading.each(days)[0]
+    def __init__(self, rows: QuerySet[DailyRollup], by: Sequence[str], fields: Collection[str] = FIELDS) -> None:
+        """Find them. ``by`` names the groupings that will be asked for: day, week and COLUMNS; "" is all of them as one
+        group. ``fields`` are those of a tally that are wanted; the others are left out."""
+        self._fields = tuple(fields)
+        columns = [name for name in by if name in COLUMNS]
+        texts = Case(When(~Exists(rows[FEW:]), then=_text(fields)), output_field=TextField())
+        found = list(rows.annotate(text=texts).values_list("id", "day", "text", *columns))
+        self._few: list[tuple[date, str, dict[str, str]]] | None = None
+        self._days: dict[date, array[int]] = {}
+        if found and found[0][2] is not None:
+            self._few = [(day, text, dict(zip(columns, values, strict=True))) for _, day, text, *values in found]
+            return
+        for number, day in sorted((row[0], row[1]) for row in found):
+            self._days.setdefault(day, array("q")).append(number)
+
+    def groups(self, by: Sequence[str], since: date | None = None, until: date | None = None) -> Iterator[Group]:
+        """Yield (grouping, key, tally) of the days from ``since`` until before ``until``, some keys more than once;
+        their merged tallies are the groups."""
+
+        def asked(day: date) -> bool:
+            return (since is None or day >= since) and (until is None or day < until)
+
+        if self._few is not None:
+            those = [(text, [told.get(name, day) for name in by]) for day, text, told in self._few if asked(day)]
+            yield from _grouped(those, by)
+            return
+        reading = _Reading(tuple(by), self._fields)
+        weeks, days = self._stretches([day for day in sorted(self._days) if asked(day)])
+        yield from reading.whole(weeks)
+        yield from reading.each(days)[0]
+
+    def _stretches(self, wanted: Sequence[date]) -> tuple[list[array[int]], list[array[int]]]:
+        """Return the ids of each older week, and of each of the newest days."""
+        newest = max(self._days, default=date.min)
+        weeks: dict[tuple[int, int], array[int]] = {}
+        days = []
+        for day in wanted:
+            if newest - day < _NEW:
+                days.append(self._days[day])
+            else:
+                weeks.setdefault(day.isocalendar()[:2], array("q")).extend(self._days[day])
+        return list(weeks.values()), days
 
 
 def group_key(by: str, value: Any) -> str:
@@ -82,25 +111,12 @@ def _text(fields: Collection[str]) -> RawSQL:
     return RawSQL("(tally - %s::text[])::text", [[name for name in FIELDS if name not in fields]], TextField())
 
 
-def _stretches(rows: Iterable[tuple[int, date]]) -> tuple[list[array[int]], list[array[int]]]:
-    """Return the ids of each older week, and of each of the newest days."""
-    pairs = sorted(rows)
-    newest = max((day for _, day in pairs), default=date.min)
-    weeks: dict[tuple[int, int], array[int]] = {}
-    days: dict[date, array[int]] = {}
-    for number, day in pairs:
-        if newest - day < _NEW:
-            days.setdefault(day, array("q")).append(number)
-        else:
-            weeks.setdefault(day.isocalendar()[:2], array("q")).append(number)
-    return list(weeks.values()), list(days.values())
-
-
 class _Reading:
     """Stretches read in one way: by these groupings, these fields."""
 
-    def __init__(self, by: tuple[str, ...], columns: Sequence[str], fields: tuple[str, ...]) -> None:
-        self._by, self._columns, self._fields = by, columns, fields
+    def __init__(self, by: tuple[str, ...], fields: tuple[str, ...]) -> None:
+        self._by, self._fields = by, fields
+        self._columns = [name if name in COLUMNS else "day" for name in by]
         self._way = repr((by, fields)).encode()
 
     def whole(self, stretches: Sequence[array[int]]) -> list[Group]:
