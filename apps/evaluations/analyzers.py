@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -43,6 +44,9 @@ class Suite:
     """All built-in analyzers, compiled for one application."""
 
     def __init__(self, profile: ApplicationProfile, taught: Taught) -> None:
+        # Of all that a result depends on besides the conversation and the time.
+        encoded = msgspec.json.encode((VERSIONS, profile, taught), order="sorted")
+        self.fingerprint = int.from_bytes(hashlib.sha256(encoded).digest()[:8], signed=True)
         self.versions = VERSIONS | {SECURITY: f"{SECURITY_VERSION}.{taught.revision}"}
         self._security = SecurityAnalyzer(
             profile,

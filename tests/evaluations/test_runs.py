@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,9 @@ from django.test import Client
 from apps.evaluations.analyzers import Suite
 from apps.evaluations.models import Assessment, ConversationFact, EvaluationRun
 from apps.evaluations.services import assessing, runs
-from apps.organizations.models import Organization
+from apps.ingestion.models import Conversation
+from apps.organizations.models import Application, Organization
+from apps.platform import clock
 from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
 from tests.factories import capture, make_key, make_organization
@@ -70,6 +72,38 @@ def test_a_cancelled_run_stops_and_keeps_what_is_done(monkeypatch: pytest.Monkey
 
     assert cancelled["status"] == "cancelling"
     assert (ended["status"], ended["progress"]["done"]) == ("cancelled", 2)
+
+
+def test_a_run_of_the_outdated_looks_again_at_what_other_analyzers_said_or_time_has_settled() -> None:
+    organization = make_organization()
+    capture_sessions(organization, 6)
+    with tenant(organization.id):
+        known = list(ConversationFact.objects.order_by("conversation_id"))
+        at = Assessment.objects.latest("assessed_at").assessed_at
+        newer, settled, nobody = (fact.conversation_id for fact in known[:3])
+        Conversation.objects.filter(id=newer).update(content_version=9)
+        Assessment.objects.filter(conversation_id=settled).update(settles_at=at - timedelta(days=1))
+        ConversationFact.objects.filter(conversation_id=nobody).update(analyzers=None)
+        Assessment.objects.exclude(conversation_id=settled).update(settles_at=None, assessed_at=at - timedelta(days=9))
+
+    def look() -> tuple[dict[str, Any], set[int]]:
+        before = clock.wall()
+        asked = {"application": "support", "only_outdated": True}
+        run_id = call(organization, "POST", "/evaluation-runs", asked).json()["id"]
+        runs.go_on(organization_id=organization.id, run_id=run_id)
+        with tenant(organization.id):
+            again = set(Assessment.objects.filter(assessed_at__gte=before).values_list("conversation_id", flat=True))
+        return call(organization, "GET", f"/evaluation-runs/{run_id}").json()["summary"], again
+
+    outdated = look()
+    nothing = look()
+    with tenant(organization.id):
+        Application.objects.update(profile={"system_prompt": "Be kind."})
+    everything = look()
+
+    assert (outdated[0]["conversations"], outdated[0]["current"], outdated[1]) == (6, 3, {newer, settled, nobody})
+    assert (nothing[0]["conversations"], nothing[0]["current"], nothing[1]) == (6, 6, set())
+    assert (everything[0]["current"], len(everything[1])) == (0, 6)
 
 
 def test_a_samples_summary_counts_the_sample_and_nothing_else() -> None:

@@ -1,4 +1,7 @@
-"""ANALYZE: the period's conversations are looked at by today's rules, as an evaluation run that people can follow."""
+"""ANALYZE: all of the period's conversations are known by today's rules, as an evaluation run that people can follow.
+
+Most were analyzed as they came, by the same rules: those are passed over.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,7 @@ def _start(turn: Turn, since: datetime, until: datetime) -> str:
         since=since,
         until=until,
         sample=analyze.sample,
+        only_outdated=True,
     ).public_id
 
 
@@ -61,4 +65,6 @@ def _told(turn: Turn, runs: list[EvaluationRun]) -> Did:
         unexpected.append(f"{cancelled} of {len(runs)} evaluation runs were cancelled by a person")
     seen = summed.get("conversations", 0)
     text = f"{counted(seen, 'conversation')} by {', '.join(turn.configuration.analyze.evaluations)}"
+    if current := summed.get("current", 0):
+        text += f"; {'all' if current == seen else f'{current:,}'} known by today's rules since capture"
     return Did(text, {**summed, "runs": [found.public_id for found in runs]}, tuple(unexpected))

@@ -25,13 +25,17 @@ PAGE = 50
 
 
 class RunRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The shape of a request for a run. ``sample`` is a share, or a percentage as text ("10%")."""
+    """The shape of a request for a run. ``sample`` is a share, or a percentage as text ("10%").
+
+    With ``only_outdated`` it passes over conversations that today's analyzers have assessed.
+    """
 
     application: str = ""
     analyzers: list[str] = []
     since: str | None = None
     until: str | None = None
     sample: float | str = 1.0
+    only_outdated: bool = False
 
 
 def show(run: EvaluationRun) -> dict[str, Any]:
@@ -44,6 +48,7 @@ def show(run: EvaluationRun) -> dict[str, Any]:
         "since": run.since,
         "until": run.until,
         "sample": run.sample / 10_000,
+        "only_outdated": run.only_outdated,
         "progress": {"total": run.total, "done": run.done, "failed": run.failed},
         "eta_seconds": eta_seconds(run, clock.wall()),
         "summary": run.summary,
@@ -87,6 +92,7 @@ class RunsView(OrganizationView):
                 run = runs.start_run(
                     organization=organization, application=application, at=clock.now(organization),
                     asked_by=self.principal.name, analyzers=asked.analyzers, since=since, until=until, sample=sample,
+                    only_outdated=asked.only_outdated,
                 )  # fmt: skip
             except runs.BadRun as error:
                 raise Problem(422, "bad_run", str(error)) from error

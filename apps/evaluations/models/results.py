@@ -75,6 +75,9 @@ class EvaluationRun(TenantModel):
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
+    # Only what today's analyzers have not yet said is worked out; ``current`` counts the others, ``done`` both.
+    only_outdated = models.BooleanField(default=False)
+    current = models.PositiveIntegerField(default=0)
     after = models.BigIntegerField(default=0)
     asked_by = models.CharField(max_length=254)
     created_at = models.DateTimeField()
@@ -140,6 +143,8 @@ class ConversationFact(TenantModel):
     enterprise_lead = models.BooleanField(default=False)
     value = models.DecimalField(max_digits=16, decimal_places=4, default=0)
     fact = models.JSONField()
+    # The fingerprint of the analyzers that said this; None where nobody wrote it down.
+    analyzers = models.BigIntegerField(null=True)
 
     class Meta:
         constraints = [

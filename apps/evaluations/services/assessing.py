@@ -6,7 +6,7 @@ runs twice, late, or beside another changes nothing that is newer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,7 +51,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS fact_made (
     day date, agent text, channel text, variant text, prompt_version text, model text, environment text, tags text[],
     unit_hash text, risk_score float8, attacks smallint, attacks_blocked smallint,
     attacks_succeeded smallint, attacks_unclear smallint, findings text[], quality_score float8, patterns text[],
-    escalated boolean, resolution text, upsell text, churn text, enterprise_lead boolean, value numeric, fact jsonb
+    escalated boolean, resolution text, upsell text, churn text, enterprise_lead boolean, value numeric, fact jsonb,
+    analyzers bigint
 ) ON COMMIT DELETE ROWS;
 DELETE FROM assessed;
 DELETE FROM fact_made
@@ -77,7 +78,7 @@ _FACT_COLUMNS = (
     "captured_on, session_id, started_at, day, agent, channel, variant, prompt_version, model, environment, tags, "
     "unit_hash, risk_score, attacks, attacks_blocked, attacks_succeeded, attacks_unclear, findings, "
     "quality_score, "
-    "patterns, escalated, resolution, upsell, churn, enterprise_lead, value, fact"
+    "patterns, escalated, resolution, upsell, churn, enterprise_lead, value, fact, analyzers"
 )
 _WRITE_FACTS = f"""
 INSERT INTO evaluations_conversationfact (organization_id, application_id, conversation_id, {_FACT_COLUMNS})
@@ -207,7 +208,7 @@ def assess(rows: Sequence[captured.Conversation], *, organization: Organization,
     # A message from before the first moves a conversation to an earlier day; the day it leaves is tallied again too.
     facts = ConversationFact.objects.filter(conversation_id__in=[row.id for row in rows])
     days = {*facts.values_list("day", flat=True).distinct(), *(fact.day for _, fact in results)}
-    _store(rows, results, analyzers.versions, application_id=application.id, organization_id=organization.id, at=at)
+    _store(rows, results, analyzers, application_id=application.id, organization_id=organization.id, at=at)
     for day in sorted(days):
         work.ask(
             "evaluations.roll_up",
@@ -231,6 +232,23 @@ def assess(rows: Sequence[captured.Conversation], *, organization: Organization,
         work.ask("evaluations.settle", organization_id=organization.id, key=str(application.id), delay=delay)
 
 
+def outdated(
+    rows: Sequence[captured.Conversation], *, application: Application, at: datetime
+) -> list[captured.Conversation]:
+    """Return those of an application's conversations of which analysis would say something else at ``at``.
+
+    Their content is newer than what was said, time has settled something, or other analyzers said it: other versions,
+    another profile of the application, other patterns or prompts taught. Call inside tenant(...).
+    """
+    ids = [row.id for row in rows]
+    fingerprint = suite(application.profile, read_taught()).fingerprint
+    said = ConversationFact.objects.filter(conversation_id__in=ids, analyzers=fingerprint)
+    current = set(said.values_list("conversation_id", flat=True))
+    settled = Assessment.objects.filter(conversation_id__in=ids, settles_at__lte=at)
+    current.difference_update(settled.values_list("conversation_id", flat=True))
+    return [row for row in rows if row.id not in current or row.assessed_version < row.content_version]
+
+
 def analyze_all(
     rows: Sequence[captured.Conversation], analyzers: Suite, *, at: datetime
 ) -> list[tuple[ConversationResult, Fact]]:
@@ -250,7 +268,7 @@ def _settles_at(result: ConversationResult) -> datetime | None:
 def _store(
     rows: Sequence[captured.Conversation],
     results: Sequence[tuple[ConversationResult, Fact]],
-    versions: Mapping[str, str],
+    analyzers: Suite,
     *,
     application_id: int,
     organization_id: int,
@@ -263,14 +281,14 @@ def _store(
         cursor.execute(_TEMPORARY)
         with cursor.copy("COPY assessed FROM STDIN") as copy:
             for row, (result, _) in zip(rows, results, strict=True):
-                for analyzer, version in versions.items():
+                for analyzer, version in analyzers.versions.items():
                     part = getattr(result, SECTIONS[analyzer])
                     copy.write_row(
                         (row.id, analyzer, version, row.content_version, _json(part), getattr(part, "settles_at", None))
                     )
         with cursor.copy("COPY fact_made FROM STDIN") as copy:
             for row, (_, fact) in zip(rows, results, strict=True):
-                copy.write_row(_fact_row(row, fact))
+                copy.write_row((*_fact_row(row, fact), analyzers.fingerprint))
         # Their rows stay locked until this commits, so whoever knows more either came before or waits.
         cursor.execute(_WRITE_ASSESSMENTS, parameters)
         current = [conversation_id for (conversation_id,) in cursor.fetchall()]

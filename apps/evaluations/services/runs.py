@@ -12,7 +12,7 @@ from django.db.models.lookups import LessThan
 
 from apps.evaluations.analyzers import VERSIONS
 from apps.evaluations.models import ConversationFact, EvaluationRun
-from apps.evaluations.services.assessing import SHARD, assess_each
+from apps.evaluations.services.assessing import SHARD, assess_each, outdated
 from apps.ingestion import models as captured
 from apps.organizations.models import Application, Organization
 from apps.organizations.services import record_audit
@@ -40,11 +40,13 @@ def start_run(
     since: datetime | None = None,
     until: datetime | None = None,
     sample: float = 1.0,
+    only_outdated: bool = False,
 ) -> EvaluationRun:
     """Ask for a run; it starts when this commits. Call inside tenant(...). Raises BadRun.
 
     ``analyzers`` default to all; every analyzer looks again in any case, because a conversation's fact needs them all.
     ``since`` is included, ``until`` is not; ``sample`` is a share of the conversations, the same ones every time.
+    With ``only_outdated`` it passes over conversations of which today's analyzers have said all there is to say.
     """
     unknown = sorted(set(analyzers) - set(VERSIONS))
     if unknown:
@@ -61,6 +63,7 @@ def start_run(
         since=since,
         until=until,
         sample=round(sample * _SHARES),
+        only_outdated=only_outdated,
         asked_by=asked_by,
         created_at=at,
     )
@@ -110,7 +113,10 @@ def _step(organization: Organization, run_id: str) -> bool:
     if not shard:
         run.summary = _summarize(run)
         return _end(run, EvaluationRun.Status.FINISHED, wall)
-    failed = assess_each(shard, organization=organization, at=clock.now(organization))
+    at = clock.now(organization)
+    again = outdated(shard, application=run.application, at=at) if run.only_outdated else shard
+    failed = assess_each(again, organization=organization, at=at) if again else 0
+    run.current += len(shard) - len(again)
     run.after = shard[-1].id
     run.done += len(shard) - failed
     run.failed += failed
@@ -151,4 +157,4 @@ def _summarize(run: EvaluationRun) -> dict[str, int]:
         scored=Count("id", filter=Q(quality_score__isnull=False)),
         upsells=Count("id", filter=Q(upsell="confirmed")),
     )
-    return {"conversations": run.done, "failed": run.failed, **found}
+    return {"conversations": run.done, "current": run.current, "failed": run.failed, **found}

@@ -204,4 +204,7 @@ def _end(row: ThreatPattern, *, at: datetime, actor: str) -> None:
 
 def _look_again(organization: Organization, at: datetime, actor: str) -> None:
     for application in Application.objects.order_by("id"):
-        start_run(organization=organization, application=application, at=at, asked_by=actor, since=at - LOOKED_AT_AGAIN)
+        start_run(
+            organization=organization, application=application, at=at, asked_by=actor, since=at - LOOKED_AT_AGAIN,
+            only_outdated=True,
+        )  # fmt: skip

@@ -113,11 +113,13 @@ def run(request: HttpRequest, access: Access, run_id: str) -> HttpResponse:
             {"label": label, "value": summary[key], "thin": False, "of": "conversations"}
             for key, label in (
                 ("conversations", "Looked at"),
+                ("current", "Known already"),
                 ("attacked", "Attacked"),
                 ("leaked", "Leaked"),
                 ("escalated", "Escalated"),
                 ("upsells", "Upsells"),
             )
+            if key in summary
         ]
         if summary
         else None,
