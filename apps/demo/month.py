@@ -16,7 +16,7 @@ from apps.demo.counting import TrueCounts
 from apps.demo.finance import ask_report, say_assumptions
 from apps.demo.model import SimulatedModel
 from apps.demo.production import SimulatedConversation, simulate_week
-from apps.demo.pusher import Pushed, Stored, post_outcomes, push, wait
+from apps.demo.pusher import Pushed, Stored, post_outcomes, push, wait, wait_until_analyzed
 from apps.demo.shop import AUTO_FIX, CONFIGURATION, TRIGGERS, Shop
 from apps.demo.truth import World
 from apps.demo.week import START, Flagged, read_flagged
@@ -194,7 +194,7 @@ class _Life:
         # Nothing is tried in the first week: the bot's rules stay as they are, and its log is shipped at once.
         watched = self._watched(conversations, truth)
         days = _by_day(watched, start) if number > 1 else iter([watched])
-        self._shop.look_up()
+        self._look_up()
         for day, of_day in enumerate(days, start=1):
             end = start + (day if number > 1 else 7) * _DAY
             sent = self._ship(of_day, end)
@@ -203,7 +203,7 @@ class _Life:
             self._post_outcomes(end)
             self._shop.move_clock(end)
             self._follow(end, number)
-            self._shop.look_up()
+            self._look_up()
         until = start + 7 * _DAY
         cycle = self._cycle(until)
         metrics = self._shop.get(
@@ -233,7 +233,11 @@ class _Life:
     def _ship(self, conversations: Iterator[SimulatedConversation], end: datetime) -> Pushed:
         """Have the day's conversations take place, then ship their log, as a nightly job would."""
         records = [simulated.records for simulated in conversations]
-        self._shop.move_clock(end - timedelta(seconds=1))
+        now = end - timedelta(seconds=1)
+        self._shop.move_clock(now)
+        # What runs is looked at before the log comes, and at the day's end: never half of it.
+        for experiment in self._running():
+            self._shop.until(partial(self._looked_at, experiment, now), f"a look at {experiment}")
         if self._plan.cut == "capture":
             return Pushed()
         return push(self._shop.client, records, application=self._plan.application, clients=2)
@@ -243,10 +247,11 @@ class _Life:
         self._late = [each for each in self._late if each not in due]
         if self._plan.cut != "capture":
             post_outcomes(self._shop.client, due, application=self._plan.application)
+            wait_until_analyzed(self._shop.client, application=self._plan.application)
 
     def _follow(self, now: datetime, week: int) -> None:
         """Wait until every running experiment was looked at; approve what won; try the next thing."""
-        for experiment in [each for each in self._started if each not in self._ended]:
+        for experiment in self._running():
             state = self._shop.until(partial(self._looked_at, experiment, now), f"a look at {experiment}")
             if state["state"] == "awaiting_approval":
                 self._shop.post(f"experiments/{experiment}/approve", {"reason": "the interval excludes no effect"})
@@ -258,6 +263,13 @@ class _Life:
         self._find_started(now)
         if week >= 3 and self._plan.cut != "deploy":
             self._try_next(now)
+
+    def _look_up(self) -> None:
+        running = {each["id"] for each in self._shop.get("experiments?state=running")["results"]}
+        self._shop.look_up(running=running, ended=self._ended)
+
+    def _running(self) -> list[str]:
+        return [each for each in self._started if each not in self._ended]
 
     def _looked_at(self, experiment: str, now: datetime) -> dict[str, Any] | None:
         found: dict[str, Any] = self._shop.get(f"experiments/{experiment}")

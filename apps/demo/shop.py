@@ -6,8 +6,9 @@ It knows the product by its public API and the client anybody may copy; nothing 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -104,10 +105,13 @@ class Shop:
 
     # What the bot is served
 
-    def look_up(self) -> None:
-        """Fetch today's rules: experiments that run now, and the versions they serve."""
-        self._bot.refresh()
-        rules = self._bot.rules or {}
+    def look_up(self, *, running: Collection[str] = (), ended: Collection[str] = ()) -> None:
+        """Fetch today's rules: experiments that run now, and the versions they serve.
+
+        A change is served within a second; a day begins when the rules know what is ``running`` and what has ``ended``.
+        Raises TimeoutError.
+        """
+        rules: dict[str, Any] = self.until(partial(self._rules, set(running), set(ended)), "today's rules")
         self._texts = {
             (name, int(number)): version["prompt"]
             for name, prompt in rules.get("prompts", {}).items()
@@ -119,6 +123,12 @@ class Shop:
             if rule["experiment"] not in self.effects:
                 metric = "upsell" if rule["prompt"] == "offer" else "escalation"
                 self.effects[rule["experiment"]] = Effect(rule["prompt"], metric)
+
+    def _rules(self, running: Set[str], ended: Set[str]) -> dict[str, Any] | None:
+        self._bot.refresh()
+        rules = self._bot.rules
+        known = {rule["experiment"] for rule in rules["experiments"]} if rules else set()
+        return rules if running <= known and not ended & known else None
 
     def serve(self, unit: str, name: PromptName) -> ServedPrompt:
         """Return the prompt the bot is served for a user, as the product's rules say."""

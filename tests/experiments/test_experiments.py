@@ -216,6 +216,7 @@ def test_a_rollout_reaches_everybody_and_moves_the_label(world: World) -> None:
     world.pass_time(hours=2)
     assert world.tick(made["id"]).step == 1
     assert {world.get(f"prompts/support?unit=u{n}")["version"] for n in range(9)} == {2}
+    world.pass_time(seconds=15)
     assert "approval" in world.tick(made["id"]).needs
 
     world.post(f"rollouts/{made['id']}/advance", {})
@@ -336,6 +337,26 @@ def test_a_bad_plan_is_refused_with_what_is_wrong(world: World, change: dict[str
 
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_plan")
     assert words in answer.json()["detail"]
+
+
+def test_a_moment_is_looked_at_once_until_somebody_acts(world: World) -> None:
+    experiment = world.begin(planned_n=40, min_days=0)
+    world.tick(experiment)
+    world.talk(80, escalated={"control": 0.9, "brief": 0.0})
+    assert world.tick(experiment).state == "running", "the clock stands, and half a day's log has come"
+
+    world.post(f"experiments/{experiment}/pause", {})
+    world.post(f"experiments/{experiment}/start", {})
+    assert world.tick(experiment).state == "promoted"
+
+
+def test_a_simulation_lived_again_deals_alike_in_another_organization(world: World) -> None:
+    world.begin()
+    again = World("acme-again")
+    again.begin()
+
+    first, second = (each.get("ruleset")["experiments"][0]["salt"] for each in (world, again))
+    assert first == second
 
 
 def test_two_workers_make_one_decision(world: World) -> None:

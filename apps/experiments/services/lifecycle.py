@@ -122,14 +122,16 @@ def advance(*, experiment_id: int, at: datetime, actor: str) -> Experiment:
         experiment, rule="step approved", action="approve", at=at, actor=actor, reason=f"step {experiment.step + 1}"
     )
     _save(experiment)
-    work.ask("experiments.tick", organization_id=experiment.organization_id, key=experiment.public_id)
+    _ask(experiment, delay=timedelta())
     return experiment
 
 
 def tick(*, experiment_id: int, at: datetime) -> bool:
     """Apply the rules once; return whether there is reason to look again. Call inside tenant(...).
 
-    The row's lock makes two workers take turns, and the second finds the decision of the first.
+    A moment is looked at once: while a sandbox's clock stands, logs come in bit by bit, and when a tick falls must not
+    decide how much of a day it sees. The row's lock makes two workers take turns, and the second finds the decision of
+    the first.
     """
     experiment = _lock(experiment_id)
     if experiment.state == State.SCHEDULED:
@@ -138,6 +140,8 @@ def tick(*, experiment_id: int, at: datetime) -> bool:
         return True
     if experiment.state != State.RUNNING:
         return False
+    if experiment.looked_at == at:
+        return True
     experiment.looked_at = at
     experiment.save(update_fields=["looked_at"])
     phase = _phase(experiment)
@@ -264,14 +268,14 @@ def _begin_phase(experiment: Experiment, *, at: datetime, actor: str) -> None:
 def _new_salt(experiment: Experiment) -> str:
     """Return what deals this phase's units: a secret, so that nobody can choose a unit for its arm.
 
-    In a sandbox it follows from the prompt and how many phases it has had: a simulation lived again deals alike.
+    In a sandbox it follows from the prompt and how many phases it has had: a simulation lived again deals alike, in
+    whatever organization.
     """
-    organization = Organization.objects.only("sandbox", "slug").get(id=experiment.organization_id)
+    organization = Organization.objects.only("sandbox").get(id=experiment.organization_id)
     if not organization.sandbox:
         return secrets.token_hex(12)
     earlier = Phase.objects.filter(experiment__prompt_id=experiment.prompt_id).count()
-    told = f"{organization.slug}:{experiment.prompt.name}:{earlier}"
-    return hashlib.sha256(told.encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{experiment.prompt.name}:{earlier}".encode()).hexdigest()[:24]
 
 
 def _free_slice(experiment: Experiment, layer: str, share: float) -> tuple[float, float]:
@@ -411,5 +415,8 @@ def _save(experiment: Experiment) -> None:
     experiment.save()
 
 
-def _ask(experiment: Experiment) -> None:
-    work.ask("experiments.tick", organization_id=experiment.organization_id, key=experiment.public_id, delay=TICK)
+def _ask(experiment: Experiment, *, delay: timedelta = TICK) -> None:
+    """Have it looked at, though this moment was looked at before: somebody did something since."""
+    experiment.looked_at = None
+    experiment.save(update_fields=["looked_at"])
+    work.ask("experiments.tick", organization_id=experiment.organization_id, key=experiment.public_id, delay=delay)
