@@ -39,7 +39,8 @@ def create_key(
     """Make a key ``fw_live_<8 id>_<32 bytes>``. Raises ValueError for an unknown scope or none."""
     unknown = sorted(set(scopes) - set(ApiKey.Scope.values))
     if unknown or not scopes:
-        raise ValueError(f"unknown scope {', '.join(unknown)}" if unknown else "a key needs at least one scope")
+        said = f"unknown scope {', '.join(unknown)}" if unknown else "a key needs at least one scope"
+        raise ValueError(f"{said}; there are: {', '.join(ApiKey.Scope.values)}")
     prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(8))
     secret = f"fw_live_{prefix}_{secrets.token_urlsafe(32)}"
     row = ApiKey.objects.create(
