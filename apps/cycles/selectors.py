@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from apps.cycles.domain.configuration import Configuration, read_configuration
 from apps.cycles.models import Cycle, CycleConfig, Schedule, StageRun
@@ -15,7 +15,8 @@ from apps.experiments.models import Experiment, Exposure
 from apps.improvements.models import Improvement
 from apps.ingestion.models import Batch
 from apps.library.models import Prompt
-from apps.organizations.models import Application, Organization
+from apps.organizations.models import Application, Membership, Organization
+from apps.organizations.selectors import pushing_keys
 
 
 def configuration_of(
@@ -92,11 +93,13 @@ def list_cycles(*, application_id: int | None, before: int | None, limit: int) -
     return list(rows.order_by("-id")[:limit])
 
 
-def onboarding_facts(organization_id: int) -> dict[str, bool]:
-    """Return what ticks the first weeks (see domain/onboarding.py), keys and people apart; one query."""
+def onboarding_facts(organization_id: int, application_id: int | None = None, *, at: datetime) -> dict[str, bool]:
+    """Return what ticks the first weeks (see domain/onboarding.py); one query. ``at`` is wall time: keys expire by it,
+    and one for another application than the one named does not count."""
     finished = Cycle.objects.filter(status=Cycle.Status.FINISHED)
     decided = Experiment.objects.exclude(state__in=[Experiment.State.DRAFT, *Experiment.LIVE])
-    asked = {
+    asked: dict[str, QuerySet[Any]] = {
+        "key": pushing_keys(organization_id=organization_id, application_id=application_id, at=at),
         "captured": Batch.objects.all(),
         "analyzed": ConversationFact.objects.all(),
         "profile": Application.objects.exclude(profile={}),
@@ -111,7 +114,10 @@ def onboarding_facts(organization_id: int) -> dict[str, bool]:
         "decided": decided,
         "promoted": decided.filter(state=Experiment.State.PROMOTED),
     }  # fmt: skip
-    counted = {"second_application": (Application.objects.all(), 2), "four_turns": (finished, 4)}
+    people = Membership.objects.filter(organization_id=organization_id)
+    counted = {
+        "teammate": (people, 2), "second_application": (Application.objects.all(), 2), "four_turns": (finished, 4),
+    }  # fmt: skip
     rows = Organization.objects.filter(id=organization_id).annotate(
         **{f"has_{name}": Exists(rows) for name, rows in asked.items()},
         # The nth row exists: no need to count them all.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from allauth.mfa.models import Authenticator
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.http import Http404
 
 from apps.organizations.models import (
@@ -161,6 +161,15 @@ def find_invitation(token: str, at: datetime) -> Invitation | None:
 def keys_of(*, organization_id: int) -> list[ApiKey]:
     """Return an organization's keys, newest first."""
     return list(ApiKey.objects.select_related(None).filter(organization_id=organization_id).order_by("-id")[:200])
+
+
+def pushing_keys(*, organization_id: int, application_id: int | None, at: datetime) -> QuerySet[ApiKey]:
+    """Return the keys that may push conversations of an application (None: of any) at a moment of wall time."""
+    rows = ApiKey.objects.filter(
+        organization_id=organization_id, revoked_at=None, scopes__contains=[ApiKey.Scope.INGEST]
+    )
+    rows = rows.filter(Q(expires_at=None) | Q(expires_at__gt=at))
+    return rows if application_id is None else rows.filter(Q(application=None) | Q(application_id=application_id))
 
 
 def list_audit(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from apps.cycles import selectors
 from apps.cycles.models import Cycle, StageRun
@@ -14,11 +18,12 @@ from apps.cycles.web.wheel import Turning, show_waits, show_wheel
 from apps.evaluations.selectors import Filters, read_metrics
 from apps.evaluations.web.periods import Period
 from apps.library.services import prompts
+from apps.organizations import services
 from apps.organizations.models import Application, Organization
 from apps.organizations.web.access import Access
 from apps.platform.tenancy import tenant
-from tests.factories import AT, make_application, make_improvement, make_organization
-from tests.portal.world import make_member
+from tests.factories import AT, capture, make_application, make_improvement, make_organization
+from tests.portal.world import make_member, session_of
 
 pytestmark = pytest.mark.django_db
 
@@ -114,14 +119,49 @@ def test_turns_compound_from_the_first_that_knew_to_the_last(organization: Organ
 
 def test_the_first_weeks_are_ticked_by_rows(organization: Organization) -> None:
     with tenant(organization.id):
-        before = selectors.onboarding_facts(organization.id)
+        before = selectors.onboarding_facts(organization.id, at=AT)
         application = make_application(organization)
         application.profile = {"canaries": ["KITE"]}
         application.save()
         make_application(organization, "second")
         for week in range(4):
             make_turn(application, week=week)
-        after = selectors.onboarding_facts(organization.id)
+        after = selectors.onboarding_facts(organization.id, at=AT)
 
     assert not any(before.values())
     assert {name for name, done in after.items() if done} == {"profile", "second_application", "turned", "four_turns"}
+
+
+def test_a_key_that_may_push_here_and_now_and_a_second_person_tick_theirs(organization: Organization) -> None:
+    for name in ("ana", "ben"):
+        make_member(organization, "owner", email=f"{name}-{organization.slug}@home.test")
+    with tenant(organization.id):
+        application, other = make_application(organization), make_application(organization, "other")
+        services.create_key(organization_id=organization.id, scopes=["read"], at=AT, actor="test")
+        services.create_key(
+            organization_id=organization.id, scopes=["ingest"], application_id=application.id,
+            expires_at=AT + timedelta(days=1), at=AT, actor="test",
+        )  # fmt: skip
+        asked = [(None, AT), (application.id, AT), (other.id, AT), (None, AT + timedelta(days=1))]
+        told = [selectors.onboarding_facts(organization.id, of, at=at) for of, at in asked]
+
+    assert [each["key"] for each in told] == [True, True, False, False]
+    assert all(each["teammate"] for each in told)
+
+
+def test_a_poll_of_the_first_run_answers_only_what_is_new(organization: Organization) -> None:
+    client = Client()
+    client.cookies["sessionid"] = session_of(make_member(organization, "owner", email=f"{organization.slug}@home.test"))
+    polls = re.findall(r'hx-get="(/listening/[^"]+)"', client.get("/").text)
+
+    with CaptureQueriesContext(connection) as asked:
+        same = client.get(polls[0])
+    framed = ("SAVEPOINT", "RELEASE", "SELECT set_config")
+    statements = [query["sql"] for query in asked.captured_queries if not query["sql"].startswith(framed)]
+    capture(organization, [{"session_id": "s", "role": "user", "message": "Hi", "timestamp": AT.isoformat()}])
+    news = client.get(polls[0])
+
+    assert (same.status_code, same.content, len(statements)) == (204, b"", 5)
+    assert news.status_code == 200
+    assert "fw-checklist" in news.text
+    assert "1 of 1 conversations analyzed" in news.text

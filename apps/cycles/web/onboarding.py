@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -13,9 +15,9 @@ from django.views.decorators.http import require_safe
 from apps.cycles import selectors
 from apps.cycles.domain.onboarding import tick
 from apps.ingestion import selectors as captured
-from apps.organizations import selectors as organizations
 from apps.organizations.web.access import ADMINISTRATORS, WORKERS, Access, page_url, portal_page
 from apps.organizations.web.people import first_log
+from apps.platform import clock
 
 
 @require_safe
@@ -28,10 +30,11 @@ def start(request: HttpRequest, access: Access) -> HttpResponse:
 @require_safe
 @portal_page()
 def listening(request: HttpRequest, access: Access) -> HttpResponse:
-    """Answer the poll of the first run: has anything arrived?"""
-    _, key = first_log(access)
-    context = _listening(access) | _checklist(access, has_key=key is not None)
-    return TemplateResponse(request, "portal/listening.html", context | {"polled": True})
+    """Answer the poll of the first run: has anything arrived? 204 while all is as the page that asks has seen it."""
+    state = _state(access)
+    if request.GET.get("seen") == state.digest:
+        return HttpResponse(status=204)
+    return TemplateResponse(request, "portal/listening.html", {**_shown(state, access), "polled": True})
 
 
 def first_run(request: HttpRequest, access: Access) -> HttpResponse:
@@ -40,8 +43,7 @@ def first_run(request: HttpRequest, access: Access) -> HttpResponse:
     context = {
         "code": code,
         "key": {"prefix": f"fw_live_{key.prefix}_…", "scopes": ", ".join(key.scopes)} if key else None,
-        **_listening(access),
-        **_checklist(access, has_key=key is not None),
+        **_shown(_state(access), access),
         "keys_url": reverse("keys") if access.may(ADMINISTRATORS) else None,
         "upload_url": page_url("upload", access) if access.may(WORKERS) else None,
         "docs_url": f"{settings.SITE_URL}{reverse('api_docs')}",
@@ -50,19 +52,52 @@ def first_run(request: HttpRequest, access: Access) -> HttpResponse:
     return TemplateResponse(request, "portal/onboarding.html", context)
 
 
-def _checklist(access: Access, *, has_key: bool) -> dict[str, Any]:
-    people = organizations.members_of(organization_id=access.organization.id)
-    facts = selectors.onboarding_facts(access.organization.id)
-    weeks = tick(facts | {"key": has_key, "teammate": len(people) > 1})
-    states = [state for _, items in weeks for _, state in items]
+@dataclass(frozen=True)
+class _State:
+    """What ticks the checklist, and how far the newest batch is (None: there is none)."""
+
+    facts: dict[str, bool]
+    batch: dict[str, Any] | None
+
+    @property
+    def digest(self) -> str:
+        """What stands for all of it in an address."""
+        return hashlib.blake2b(repr((self.facts, self.batch)).encode(), digest_size=9).hexdigest()
+
+
+def _state(access: Access) -> _State:
+    facts = selectors.onboarding_facts(access.organization.id, access.application_id, at=clock.wall())
+    found = captured.list_batches(application_id=access.application_id, before=None, limit=1)
+    if not found:
+        return _State(facts, None)
+    touched, analyzed = captured.count_batch(found[0])
+    batch = {
+        "id": found[0].public_id,
+        "url": reverse("batch", args=[found[0].public_id]),
+        "status": found[0].status,
+        "accepted": found[0].accepted,
+        "rejected": found[0].rejected,
+        "conversations": touched or found[0].conversations,
+        "analyzed": analyzed,
+    }
+    return _State(facts, batch)
+
+
+def _shown(state: _State, access: Access) -> dict[str, Any]:
+    weeks = tick(state.facts)
+    states = [each for _, items in weeks for _, each in items]
     return {
+        "listening": {
+            "batch": state.batch, "home_url": page_url("home", access), "cycles_url": page_url("cycles", access),
+        },
+        "listening_url": page_url("listening", access, seen=state.digest),
         "checklist": [
             {
                 "title": week.title,
                 "items": [
-                    {"state": state, "text": item.text, "small": item.small,
+                    {"state": each, "text": item.text, "small": item.small,
                      "url": page_url(item.page, access) if _may_open(item.page, access) else None}
-                    for item, state in items
+                    for item, each in items
                 ],
             }
             for week, items in weeks
@@ -74,23 +109,3 @@ def _checklist(access: Access, *, has_key: bool) -> dict[str, Any]:
 
 def _may_open(page: str, access: Access) -> bool:
     return page != "keys" or access.may(ADMINISTRATORS)
-
-
-def _listening(access: Access) -> dict[str, Any]:
-    found = captured.list_batches(application_id=access.application_id, before=None, limit=1)
-    batch = None
-    if found:
-        touched, analyzed = captured.count_batch(found[0])
-        batch = {
-            "id": found[0].public_id,
-            "url": reverse("batch", args=[found[0].public_id]),
-            "status": found[0].status,
-            "accepted": found[0].accepted,
-            "rejected": found[0].rejected,
-            "conversations": touched or found[0].conversations,
-            "analyzed": analyzed,
-        }
-    return {
-        "listening": {"batch": batch, "home_url": page_url("home", access), "cycles_url": page_url("cycles", access)},
-        "listening_url": page_url("listening", access),
-    }

@@ -250,14 +250,10 @@ def _state(key: ApiKey, at: Any) -> str:
 
 def first_log(access: Access) -> tuple[str, ApiKey | None]:
     """Return the command that pushes a first conversation, and the organization's key whose prefix it holds, if any."""
-    at = clock.wall()
-    keys = [
-        key
-        for key in selectors.keys_of(organization_id=access.organization.id)
-        if _state(key, at) == "active" and ApiKey.Scope.INGEST in key.scopes
-        and (access.application is None or key.application_id in (None, access.application_id))
-    ]  # fmt: skip
-    key = keys[0] if keys else None
+    keys = selectors.pushing_keys(
+        organization_id=access.organization.id, application_id=access.application_id, at=clock.wall()
+    )
+    key = keys.order_by("-id").first()
     return curl(f"fw_live_{key.prefix}_…" if key else "fw_live_…", access), key
 
 
