@@ -10,7 +10,8 @@ from typing import Any
 from psycopg import sql
 
 from flywheel.bench.copying import Owner, copy_rows, stride_of
-from flywheel.bench.world import make_world, multiply
+from flywheel.bench.growing import multiply, multiply_lines
+from flywheel.bench.world import keep_books, make_world
 
 SLUG = "bench"
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -73,6 +74,7 @@ def populate(owner: Owner, n: int) -> None:
     _copy_conversations(owner, seeds, n)
     multiply(owner, organization, n)
     _roll_up(owner, organization.id)
+    keep_books(organization, lambda: multiply_lines(owner, n))
     _learn(owner)
 
 
@@ -102,6 +104,8 @@ def _capture_seeds(n: int) -> int:
     from apps.organizations import services
 
     organization = services.ensure_organization(slug=SLUG, at=NOW, name="Bench", sandbox=True)
+    # Whenever it is measured, the last days are those that hold conversations.
+    organization = services.move_clock(organization_id=organization.id, to=NOW, actor=SLUG, at=NOW)
     applications = [
         services.ensure_application(organization_id=organization.id, slug=slug, at=NOW)
         for slug in dict.fromkeys(_APPLICATIONS)

@@ -15,7 +15,7 @@ from tests.product import flywheel
 # guide is there while debugging.
 NOT_PAGES = {
     "insights_csv", "styleguide",
-    "templates_csv", "find_templates", "act_on_template", "template",
+    "templates_csv", "find_templates", "act_on_template",
     "conversations_csv", "rejected_lines", "rejected_json", "roi_report_file", "erase_person", "judge",
     "act_on_threat_pattern", "cancel_run", "acknowledge_insight", "assign_insight", "comment_on_insight",
     "act_on_improvement", "act_on_experiment", "adopt_entry", "withdraw_entry", "share_version", "two_people",
@@ -23,7 +23,7 @@ NOT_PAGES = {
     "redrive_batch", "switch_organization", "remove_model", "change_member", "remove_member", "revoke_invitation",
     "rotate_key", "revoke_key", "subscribe_others", "unsubscribe_alerts", "rotate_webhook", "send_webhook_again",
     "act_on_webhook", "pin_conversation", "unpin_conversation", "erase_organization",
-    "save_view", "act_on_view", "create_application", "invitation", "roi_line",
+    "save_view", "act_on_view", "create_application", "invitation",
 }  # fmt: skip
 
 

@@ -23,7 +23,6 @@ MOST_QUERIES = 12
 MORE = (
     "/improvements/{shield}/",
     "/experiments/plan/?application=support&gate_1=churn_rate&margin_1=2",
-    "/library/templates/t_HOSTILE/",
 )
 READ = (*PAGES, *SEARCHES, *MORE)
 # Session, person, membership, the tenant's setting and savepoint, applications, memberships: the frame of every page.
@@ -48,7 +47,7 @@ def fill(world: World, page: str) -> str:
         conversation=conversation.id, batch=batch.public_id, run=world.run_id, cycle=world.cycle_id,
         improvement=world.improvement_id, shield=world.shield_id, experiment=world.experiment_id,
         insight=insight.public_id, webhook=world.webhook_id, pin=world.pin_id, report=world.report_id,
-        agent="agent_000", guardrail="house-rules", other="hostile",
+        agent="agent_000", guardrail="house-rules", other="hostile", line=world.experiment_id, template="t_HOSTILE",
     )  # fmt: skip
 
 

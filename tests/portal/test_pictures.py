@@ -17,12 +17,11 @@ from django.urls import resolve, reverse
 from apps.ingestion.models import Batch, Conversation
 from apps.insights.models import Insight
 from apps.platform.tenancy import tenant
-from apps.reports.models import BenefitLine
 from flywheel import portal_urls
 from tests.architecture.test_portal_access import DOORS
 from tests.factories import make_application, make_key, make_organization
 from tests.portal.browser import Watched
-from tests.portal.world import NOW, World, make_member, session_of
+from tests.portal.world import World, make_member, session_of
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
@@ -139,11 +138,6 @@ def pages_of(world: World) -> dict[str, str]:
         one = Conversation.objects.get(session_id="attack-0")
         batch = Batch.objects.order_by("id")[0]
         insight = Insight.objects.order_by("id")[0]
-        line, _ = BenefitLine.objects.get_or_create(
-            organization_id=world.organization.id, application=one.application, source_kind="experiment",
-            source_id=world.experiment_id, metric="escalation_rate", period="2026-11", name="brief",
-            state="no_winner", decided_at=NOW, written_at=NOW, scope="arm",
-        )  # fmt: skip
     return PAGES | {
         "pinned-conversation": f"/pinned/{world.pin_id}/",
         "conversation": f"/conversations/{one.id}/",
@@ -156,7 +150,7 @@ def pages_of(world: World) -> dict[str, str]:
         "improvement-shield": f"/improvements/{world.shield_id}/",
         "experiment": f"/experiments/{world.experiment_id}/",
         "roi-report": f"/roi/reports/{world.report_id}/",
-        "roi-line": f"/roi/lines/{line.source_id}/",
+        "roi-line": f"/roi/lines/{world.experiment_id}/",
     }
 
 

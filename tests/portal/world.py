@@ -30,6 +30,7 @@ from apps.organizations.services import webhooks
 from apps.platform.models import WorkItem
 from apps.platform.tenancy import tenant
 from apps.reports.domain.periods import month
+from apps.reports.models import BenefitLine
 from apps.reports.services import reporting
 from tests.factories import (
     AT,
@@ -111,6 +112,7 @@ def make_world() -> World:
     guard(organization)
     run_id, cycle_id = run_all(organization), turn_once(organization)
     pin_id, report_id = keep(organization)
+    account(organization, experiment_id)
     with tenant(organization.id):
         shield_id = Improvement.objects.get(key="injection-shield").public_id
     return World(
@@ -131,6 +133,16 @@ def keep(organization: Organization) -> tuple[int, str]:
         )
     WorkItem.objects.filter(organization=organization).delete()
     return pinned.id, report.public_id
+
+
+def account(organization: Organization, experiment_id: str) -> None:
+    """Have the ledger hold a line of the experiment."""
+    with tenant(organization.id):
+        BenefitLine.objects.create(
+            organization_id=organization.id, application=Application.objects.get(slug="support"),
+            source_kind="experiment", source_id=experiment_id, metric="escalation_rate", period="2026-11", name="brief",
+            state="no_winner", decided_at=NOW, written_at=NOW, scope="arm",
+        )  # fmt: skip
 
 
 def guard(organization: Organization) -> None:
