@@ -43,8 +43,8 @@ def read_metrics(filters: Filters, *, currency: str = "USD", sections: Collectio
     Trends compare the period asked for with as long a period before it; without ``since``, the last seven days that
     hold data with the seven before.
     """
-    reading = _Reading(filters, fields_of(sections), trend=True)
-    return _with_trend(reading, reading.total(), currency, sections)
+    source = _Source(filters, fields_of(sections), trend=True)
+    return _with_trend(source, source.total(), currency, sections)
 
 
 def read_sliced_metrics(
@@ -61,19 +61,19 @@ def read_sliced_metrics(
     not by time, the ``most`` largest groups.
     """
     fields = fields_of(sections)
-    reading = _Reading(filters, fields, by, trend=True)
+    source = _Source(filters, fields, by, trend=True)
     # The total is one of the groupings: of the weeks it is kept merged.
     parts: dict[str, list[tuple[str, Tally]]] = {name: [] for name in (*by, "")}
-    for name, key, part in reading.parts(filters, (*by, "")):
+    for name, key, part in source.parts(filters, (*by, "")):
         parts[name].append((key, part))
     total = merge_all((part for _, part in parts.pop("")), fields)
     groups = {name: _ordered(name, _merged(found, fields), currency, sections, most) for name, found in parts.items()}
-    return _with_trend(reading, total, currency, sections), groups
+    return _with_trend(source, total, currency, sections), groups
 
 
-def _with_trend(reading: _Reading, total: Tally, currency: str, sections: Collection[str]) -> dict[str, Any]:
-    filters, fields = reading.filters, reading.fields
-    recent, previous, days = _trend(reading, total)
+def _with_trend(source: _Source, total: Tally, currency: str, sections: Collection[str]) -> dict[str, Any]:
+    filters, fields = source.filters, source.fields
+    recent, previous, days = _trend(source, total)
     patterns, pending = _count(new_patterns(filters), unassessed(filters.application_id))
     found = metrics(
         total,
@@ -124,12 +124,12 @@ def read_tallies(filters: Filters, *, by: str) -> dict[str, Tally]:
         raise KeyError(by)
     if by in _OF_FACTS:
         return _merged(_of_facts(filters, by))
-    return _merged((key, part) for _, key, part in _Reading(filters, FIELDS, (by,)).parts(filters, (by,)))
+    return _merged((key, part) for _, key, part in _Source(filters, FIELDS, (by,)).parts(filters, (by,)))
 
 
 def read_tally(filters: Filters) -> Tally:
     """Return the tally of the conversations that pass; exact, also while rollups are still being recomputed."""
-    return _Reading(filters, FIELDS).total()
+    return _Source(filters, FIELDS).total()
 
 
 def _merged(parts: Iterable[tuple[str, Tally]], fields: Collection[str] = FIELDS) -> dict[str, Tally]:
@@ -155,8 +155,8 @@ def _ordered(
     return [{"key": key, **metrics(part, currency=currency, sections=sections, users=users)} for key, part in ordered]
 
 
-def _trend(reading: _Reading, total: Tally) -> tuple[Tally | None, Tally | None, int | None]:
-    filters = reading.filters
+def _trend(source: _Source, total: Tally) -> tuple[Tally | None, Tally | None, int | None]:
+    filters = source.filters
     if filters.session_ids is not None:
         return None, None, None
     if filters.since is not None:
@@ -164,20 +164,20 @@ def _trend(reading: _Reading, total: Tally) -> tuple[Tally | None, Tally | None,
         length = until - filters.since
         if length <= timedelta():
             return None, None, None
-        return None, reading.total(filters.between(filters.since - length, filters.since)), max(1, length.days)
+        return None, source.total(filters.between(filters.since - length, filters.since)), max(1, length.days)
     end = filters.until or _after(total.last_day)
     if end is None:
         return None, None, None
     week = timedelta(days=_WEEK)
     recent, previous = (filters.between(end - n * week, end - (n - 1) * week) for n in (1, 2))
-    return reading.total(recent), reading.total(previous), _WEEK
+    return source.total(recent), source.total(previous), _WEEK
 
 
 def _after(day: date | None) -> datetime | None:
     return datetime.combine(day + timedelta(days=1), time(), UTC) if day else None
 
 
-class _Reading:
+class _Source:
     """The conversations that pass, and for a ``trend`` those of as long a period before: one query finds the rollups of
     all, and where those do not suffice facts are read."""
 

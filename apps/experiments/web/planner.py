@@ -25,6 +25,7 @@ from apps.library.models import Prompt
 from apps.organizations.models import Application
 from apps.organizations.selectors import list_applications
 from apps.organizations.web.access import WORKERS, Access, page_url, portal_page
+from apps.organizations.web.forms import FlatSelect
 from apps.platform.templatetags.figures import number, percent, points
 
 _MOST = 200
@@ -50,21 +51,25 @@ def _amount(label: str, most: float, words: str = "", *, required: bool = True) 
     )  # fmt: skip
 
 
+def _gate(label: str) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, required=False, choices=[("", "none"), *_METRICS], widget=FlatSelect)
+
+
 class PlanForm(forms.Form):
     """A plan of two versions. Effects, margins and the baseline are in points and percent, as people say them."""
 
     application = forms.ChoiceField(required=False, help_text="Whose users are served: baseline and gates are theirs.")
-    prompt = forms.ChoiceField()
+    prompt = forms.ChoiceField(widget=FlatSelect)
     label = forms.ChoiceField(help_text="Control is the version it names now.")
     version = forms.TypedChoiceField(label="Treatment", coerce=int)
-    metric = forms.ChoiceField(choices=_METRICS, label="Decided by")
+    metric = forms.ChoiceField(choices=_METRICS, label="Decided by", widget=FlatSelect)
     effect = _amount("Smallest effect, points", 100, "The least improvement worth seeing.")
     alpha = _amount("Alpha", 0.5)
     power = _amount("Power", 1)
     baseline = _amount("Baseline, %", 100, "Empty: as measured.", required=False)
-    gate_1 = forms.ChoiceField(label="Guardrail gate", required=False, choices=[("", "none"), *_METRICS])
+    gate_1 = _gate("Guardrail gate")
     margin_1 = _amount("Its margin, points", 100, required=False)
-    gate_2 = forms.ChoiceField(label="Second gate", required=False, choices=[("", "none"), *_METRICS])
+    gate_2 = _gate("Second gate")
     margin_2 = _amount("Its margin, points", 100, required=False)
     name = forms.CharField(max_length=200, required=False, help_text="Empty: the prompt and the metric.")
     hypothesis = forms.CharField(max_length=2_000, required=False, widget=forms.Textarea(attrs={"rows": 3}))
