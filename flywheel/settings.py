@@ -246,6 +246,8 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = "Flywheel"
+# A code typed as its half minute ends, or by a clock a little off, still counts: RFC 6238 (5.2) recommends one step.
+MFA_TOTP_TOLERANCE = 1
 MFA_ADAPTER = "apps.organizations.second_factors.SealedSecondFactors"
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/welcome/"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -124,6 +125,20 @@ def test_a_seed_is_encrypted_where_it_is_stored_and_one_stored_before_still_work
     earlier = Authenticator(user=user, type=Authenticator.Type.TOTP, data={"secret": secret})
 
     assert secret not in json.dumps(Authenticator.objects.get(pk=row.pk).data)
-    code = totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time())))
+    _, current, _ = totp.yield_hotp_counters_from_time()
+    code = totp.format_hotp_value(totp.hotp_value(secret, current))
     assert totp.TOTP(Authenticator.objects.get(pk=row.pk)).validate_code(code)
     assert decrypt(earlier.data["secret"]) == secret
+
+
+def test_a_code_counts_half_a_minute_beyond_its_own_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    factor = totp.TOTP.activate(make_person("slow@shop.test"), secret := totp.generate_totp_secret())
+    monkeypatch.setattr(totp, "time", SimpleNamespace(time=lambda: 3_000_000_015))
+    half_minute = 3_000_000_015 // 30
+
+    counts = [
+        factor.validate_code(totp.format_hotp_value(totp.hotp_value(secret, half_minute + offset)))
+        for offset in (-2, -1, 0, 1, 2)
+    ]
+
+    assert counts == [False, True, True, True, False]

@@ -25,6 +25,14 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# A page may be drawn before its scripts have run: who presses a button in that instant, as no person can, gets the form
+# without its question. Until a page is whole, nothing on it takes a click; Playwright waits for that.
+_NO_CLICKS_UNTIL_LOADED = """
+const untouchable = new CSSStyleSheet();
+untouchable.replaceSync("html { pointer-events: none }");
+document.adoptedStyleSheets = [untouchable];
+addEventListener("load", () => { document.adoptedStyleSheets = []; });
+"""
 
 
 @contextmanager
@@ -48,6 +56,7 @@ class Watched:
         self.origin = origin
         self.faults: list[str] = []
         context.set_default_timeout(_PATIENCE_MS)
+        context.add_init_script(_NO_CLICKS_UNTIL_LOADED)
         context.on("console", self._said)
         context.on("weberror", lambda error: self.faults.append(f"uncaught: {error.error}"))
         context.on("request", self._asked)
@@ -59,6 +68,12 @@ class Watched:
         answer = self.page.goto(self.origin + path)
         assert answer is not None
         return answer.status
+
+    def go_and_wait_for_parts(self, path: str) -> int:
+        """Open a page of the portal with all its parts, which are loaded once it stands; return its status."""
+        status = self.go(path)
+        expect(self.page.locator("[hx-trigger=load]")).to_have_count(0)
+        return status
 
     def sign_in(self, session_key: str) -> None:
         """Carry a session made on the server's side: signing in by its form has its own test."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
+from playwright.sync_api import expect
 
 from apps.ingestion.models import CaptureFile, CaptureSource, Conversation
 from apps.organizations.models import Application
@@ -82,9 +83,9 @@ def test_the_text_of_attackers_is_inert_wherever_it_is_shown(
     }
     reader.page.locator("[name=file]").set_input_files(named)  # type: ignore[arg-type]
     reader.page.get_by_role("button", name="Send").click()
-    reader.page.wait_for_load_state()
+    expect(reader.page.locator("#fw-batch")).to_contain_text("Rejected")
 
-    run = {path: (reader.go(path), reader.page.evaluate("window.pwned ?? null")) for path in pages}
+    run = {path: (reader.go_and_wait_for_parts(path), reader.page.evaluate("window.pwned ?? null")) for path in pages}
 
     assert run == dict.fromkeys(pages, (200, None))
     assert len(pages) == len(LISTS) + len(HOSTILE)

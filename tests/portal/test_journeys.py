@@ -288,6 +288,7 @@ def test_filters_are_saved_and_shared_and_found_by_a_colleague(open_browser: Ope
 
     page.get_by_text("Change this view").click()
     page.get_by_role("button", name="Stop sharing").click()
+    expect(page.locator("main")).to_contain_text("Share with everybody")
     viewer.go("/conversations/")
     expect(viewer.page.get_by_role("link", name="Blocked attacks")).to_have_count(0)
 
@@ -314,11 +315,14 @@ def test_a_wrong_password_is_told_and_a_right_one_signs_in(open_browser: Open) -
     make_member(organization, "viewer", "vera@acme.test")
     reader = open_browser()
 
-    reader.go("/accounts/login/")
-    for password in ("wrong", PASSWORD):
+    def sign_in(password: str) -> None:
         reader.page.locator("[name=login]").fill("vera@acme.test")
         reader.page.locator("[name=password]").fill(password)
         reader.page.locator("[name=password]").press("Enter")
-        reader.page.wait_for_load_state()
+
+    reader.go("/accounts/login/")
+    sign_in("wrong")
+    expect(reader.page.locator("main")).to_contain_text("not correct")
+    sign_in(PASSWORD)
 
     expect(reader.page.get_by_label("Account of vera@acme.test")).to_be_visible()

@@ -112,7 +112,7 @@ def take(reader: Watched, pages: dict[str, str], width: int) -> tuple[dict[str, 
     """Picture the pages in both themes; return how wide each became, and what axe-core finds amiss on them."""
     wide, amiss = {}, []
     for name, path in pages.items():
-        assert reader.go(path) == (404 if name == "missing" else 200), name
+        assert reader.go_and_wait_for_parts(path) == (404 if name == "missing" else 200), name
         wide[name] = reader.page.evaluate("document.documentElement.scrollWidth")
         for theme in ("light", "dark"):
             reader.choose_theme(theme)
