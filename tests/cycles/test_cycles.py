@@ -132,6 +132,26 @@ def test_a_cycle_says_what_crossed_its_threshold_and_who_stands_for_it(sandbox: 
     assert len(crossed[0]["evidence"]) > 0
 
 
+def test_a_turn_leads_to_the_earlier_answer_of_what_it_did_not_propose_again(sandbox: Organization) -> None:
+    text = 'stages:\n  improve: {triggers: ["missing_specific_steps > 10%"]}\n'
+    call(sandbox, "PUT", "/cycles/config?application=support", text)
+    prompt = {"name": "support", "prompt": "Be kind.", "labels": ["production"]}
+    call(sandbox, "POST", "/prompts", prompt, scopes=("prompts",))
+    capture_at(sandbox, MONDAY, sessions=40, reply="I see.")
+    for hours in (3, 4):
+        move_clock(organization_id=sandbox.id, to=MONDAY + timedelta(hours=hours), actor="test", at=MONDAY)
+        asked = {"application": "support", "since": MONDAY.isoformat()}
+        cycle = call(sandbox, "POST", "/cycles", asked).json()["id"]
+        work_off(sandbox)
+    made = call(sandbox, "GET", "/improvements").json()["results"][0]["id"]
+    reader = Client()
+    reader.force_login(make_member(sandbox, "owner"), backend="django.contrib.auth.backends.ModelBackend")
+
+    page = reader.get(f"/cycles/{cycle}/").content.decode()
+
+    assert f'not proposed: <a href="/improvements/{made}/" title="{made}">the improvement</a> is proposed' in page
+
+
 def test_a_turn_that_could_propose_nothing_says_why_and_what_to_do(sandbox: Organization) -> None:
     text = 'stages:\n  improve: {triggers: ["missing_specific_steps > 10%"]}\n'
     call(sandbox, "PUT", "/cycles/config?application=support", text)

@@ -142,7 +142,7 @@ def test_one_answer_is_given_to_an_insight_and_none_to_the_next_while_it_cools_d
     (refusal,) = world.propose("escalation_rate > 20%", at=AT + timedelta(days=6)).passed_over
     assert refusal == f"clear-answers: cooling down until 2026-11-09 after {made.public_id} (rejected)"
     (refusal,) = world.propose("escalation_rate > 20%", at=AT + timedelta(days=8)).passed_over
-    assert refusal.startswith(f"clear-answers: {made.public_id} (rejected) was its answer to n_")
+    assert refusal.startswith(f"clear-answers: {made.public_id} (rejected) answers n_")
 
     world.period = Period(AT, AT + timedelta(days=7))
     world.find()

@@ -124,10 +124,20 @@ def test_a_person_who_calls_it_an_attack_and_words_not_analyzed_yet_keep_it_out(
 
 
 def test_one_user_gives_at_most_three(shop: Organization) -> None:
-    flood = [said(f"f{n}", "what?", " ".join(f"{word}{n}" for word in PARCEL.split()), user="m") for n in range(9)]
+    flood = [said(n, "what?", " ".join(f"{word}{n}" for word in PARCEL.split()), user="m") for n in "bcdefghij"]
     tell(shop, *flood, said("a", "invoice?", INVOICE, user="ana"))
 
     assert propose(shop) == 4
+
+
+def test_replies_that_differ_in_figures_and_a_name_are_one(shop: Organization) -> None:
+    text = "With your account in {} you would save the courier fee on all {} orders, for ${}.99 a month. Shall I do it?"
+    told = [("Porto", 38, 19), ("Boise", 7, 59), ("Malmö", 112, 9)]
+    tell(shop, *(said(f"s{n}", "what?", text.format(*each), user=f"u{n}") for n, each in enumerate(told)))
+
+    assert propose(shop) == 1
+    with tenant(shop.id):
+        assert ResponseTemplate.objects.get().conversations == 3
 
 
 def test_what_the_security_analysis_finds_anything_in_is_neither_proposed_nor_served(shop: Organization) -> None:

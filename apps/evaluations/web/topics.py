@@ -21,6 +21,8 @@ from apps.platform.sheets import Sheet
 
 _ROWS = 20
 _THIN = 30
+# Many conversations tell means apart that nobody would call different.
+_WORTH_SAYING = 0.1
 _COLUMNS = (
     "application", "topic", "words", "conversations", "share", "mean_score", "mean_score_low", "mean_score_high",
     "scored", "escalated", "escalation_rate", "escalation_rate_low", "escalation_rate_high",
@@ -44,7 +46,8 @@ def topics_panel(found: TopicsOfPeriod, period: Period, access: Access) -> dict[
     """Return what portal/quality_topics.html shows: topics of the period, most talked about first, 20 at most.
 
     A topic under 30 conversations is ``thin``, and so is a score that rests on fewer. ``lowest`` is the topic that
-    pulls the mean down most, by volume × gap, of those whose interval lies below the mean of all.
+    pulls the mean down most, by volume × gap, of those whose interval lies below the mean of all, and by a tenth of a
+    point at least.
     """
     mean = _all_scores(found).mean(SCORE)
     named = [_row(each, found, period, access) for each in found.topics if each.key]
@@ -102,7 +105,11 @@ def _row(each: TopicCounts, found: TopicsOfPeriod, period: Period, access: Acces
 def _lowest(rows: list[dict[str, Any]], mean: float | None) -> dict[str, Any] | None:
     if mean is None:
         return None
-    below = [row for row in rows if not row["score_thin"] and row["score_interval"] and row["score_interval"][1] < mean]
+    below = [
+        row for row in rows
+        if not row["score_thin"] and row["score_interval"] and row["score_interval"][1] < mean
+        and mean - row["score"] >= _WORTH_SAYING
+    ]  # fmt: skip
     return max(below, key=lambda row: row["score_n"] * (mean - row["score"]), default=None)
 
 

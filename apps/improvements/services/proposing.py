@@ -268,7 +268,7 @@ def _refusal(application: Application, key: str, cooldown_days: int, at: datetim
 
 def _answered(insight: Insight, key: str, prompt: Prompt) -> str | None:
     last = Improvement.objects.filter(insight=insight, key=key, prompt=prompt).first()
-    return f"{last.public_id} ({last.state}) was its answer to {insight.public_id}, which goes on" if last else None
+    return f"{last.public_id} ({last.state}) answers {insight.public_id} already, which goes on" if last else None
 
 
 def _why(asked: Asked, values: Mapping[str, float | None]) -> str:

@@ -126,7 +126,7 @@ def find_drivers(total: Tally, levels: Mapping[str, Mapping[str, Tally]]) -> lis
 def _signal(driver: Driver, total: Tally, *, looked_at: int) -> Signal:
     split = driver.split
     name = split.dimension.replace("_", " ")
-    goes = "more" if driver.difference > 0 else "less"
+    goes = "more" if driver.difference > 0 else "fewer"
     what = {"upsell_rate": "confirmed upsells", "escalation_rate": "escalations"}[split.metric]
     return Signal(
         kind="driver",

@@ -95,7 +95,7 @@ def _compare(metric: Metric, limit: float, now: Measured) -> Signal | None:
         key=metric.key,
         metric=metric.key,
         severity=raised(severity, -1) if perhaps else severity,
-        title=f"{_words(metric.key).capitalize()} is {'above' if falls_better else 'below'} "
+        title=f"{_words(metric.key).capitalize()} {_verb(metric.key)} {'above' if falls_better else 'below'} "
         f"{_written(limit, metric.unit)}",
         figures=Figures(
             value=value,
@@ -107,6 +107,10 @@ def _compare(metric: Metric, limit: float, now: Measured) -> Signal | None:
         ),
         rows=rows_of(metric.key, limit),
     )
+
+
+def _verb(key: str) -> str:
+    return "are" if key.endswith("s") else "is"
 
 
 def _words(key: str) -> str:

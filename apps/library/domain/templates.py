@@ -6,6 +6,7 @@ or one in a hundred of them; what the security analysis finds anything in is not
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -20,8 +21,9 @@ LEAST_SCORE = 9.0
 # Resolutions after which a reply may be said to have helped.
 RESOLVED = ("confirmed", "assumed")
 SHORTEST, LONGEST = 80, 2_000
-# Two replies that share so much of their words and word pairs are one.
-ALIKE = 0.7
+# Two replies that share so much of their words and word pairs, whatever the figures in them, are one.
+ALIKE = 0.5
+_FIGURE = re.compile(r"\S*\d\S*")
 LONGEST_NAME, LONGEST_TAG, MOST_TAGS, LONGEST_REASON = 100, 50, 20, 500
 LONGEST_QUESTION = 300
 
@@ -91,7 +93,7 @@ def pick_candidates(replies: Iterable[Reply], known: Iterable[Sequence[int]]) ->
     numbers: dict[str, int] = {}
     for reply in sorted(share_out(replies), key=lambda each: (-each.score, each.said_at, each.conversation_id)):
         if reply.text not in numbers:
-            signature = sign(pieces_of(reply.text.lower()))
+            signature = sign(pieces_of(_FIGURE.sub("0", reply.text.lower())))
             number = shelf.find(signature)
             numbers[reply.text] = shelf.add(signature) if number is None else number
             signatures.setdefault(numbers[reply.text], signature)

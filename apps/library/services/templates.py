@@ -35,7 +35,7 @@ KIND = "library.propose_templates"
 LOOKED_BACK = timedelta(days=7)
 MOST_LOOKED_AT = 2_000
 # What nobody reads is not piled up: beyond these nothing is proposed for an application.
-MOST_OPEN = 200
+MOST_OPEN = 100
 _MOST_KNOWN = 5_000
 _AT_ONCE = 200
 _HELPED = Q(escalated=False, resolution__in=RESOLVED)

@@ -9,7 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.platform.templatetags import blocks, browsers, drawing, figures, highlighting, marking
+from apps.platform.templatetags import blocks, browsers, drawing, figures, highlighting, marking, naming
 
 register = template.Library()
 
@@ -41,6 +41,7 @@ register.simple_tag(marking.verdict, name="verdict")
 register.simple_tag(marking.state, name="state")
 register.simple_tag(marking.grade, name="grade")
 register.simple_tag(marking.moment, name="moment")
+register.filter("link_identifiers", naming.link_identifiers)
 register.simple_tag(highlighting.highlight, name="message_text")
 register.simple_tag(highlighting.excerpt, name="excerpt")
 

@@ -11,7 +11,7 @@ from django.template import Context, Template
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.platform.templatetags import blocks, drawing, figures, marking
+from apps.platform.templatetags import blocks, drawing, figures, marking, naming
 from apps.platform.templatetags.highlighting import excerpt, highlight
 
 
@@ -133,3 +133,12 @@ def test_no_drawing_carries_a_style() -> None:
 
 def test_a_moment_says_its_zone_in_full() -> None:
     assert figures.when_in_full(datetime(2026, 12, 4, 10, 40, tzinfo=UTC)).endswith("4 Dec 2026, 10:40 UTC")
+
+
+def test_an_identifier_in_a_text_is_a_link_and_the_rest_stays_text() -> None:
+    found = naming.link_identifiers("x_Q5SVHYBC5VT6: <b>better</b>, not xx_Q5SVHYBC5VT6 nor z_Q5SVHYBC5VT6")
+
+    assert found == (
+        '<a href="/experiments/x_Q5SVHYBC5VT6/" title="x_Q5SVHYBC5VT6">the experiment</a>: &lt;b&gt;better&lt;/b&gt;, '
+        "not xx_Q5SVHYBC5VT6 nor z_Q5SVHYBC5VT6"
+    )
