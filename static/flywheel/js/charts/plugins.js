@@ -5,7 +5,7 @@ const marks = {                                          // deploys, decisions, 
   id: "fwMarks",
   beforeDatasetsDraw(chart, _a, opt) {
     if (!opt.items) return; const { ctx, chartArea: a, scales: { x } } = chart, p = palette();
-    const small = narrow() || chart.width < 480, rows = small ? 1 : 3, near = small ? 40 : 16;
+    const small = narrow() || chart.width < 480, told = opt.items.some((m) => m.kind === "now"), rows = small && !told ? 1 : 3, near = told ? 0 : small ? 40 : 16; // a forecast's few words are all needed
     const groups = opt.items.map((m) => ({ ...m, n: 1, px: Math.min(a.right, Math.max(a.left, x.getPixelForValue(m.at))) })).sort((m, n) => m.px - n.px);
     ctx.save(); ctx.font = font(11, 500); ctx.lineWidth = 1;
     groups.forEach((m) => {
