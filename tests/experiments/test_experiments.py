@@ -352,7 +352,7 @@ def test_a_moment_is_looked_at_once_until_somebody_acts(world: World) -> None:
 
 def test_a_simulation_lived_again_deals_alike_in_another_organization(world: World) -> None:
     world.begin()
-    again = World("acme-again")
+    again = World()
     again.begin()
 
     first, second = (each.get("ruleset")["experiments"][0]["salt"] for each in (world, again))

@@ -27,8 +27,8 @@ PLAN: dict[str, Any] = {
 class World:
     """A sandbox organization with a prompt in two versions, its key, and a clock that the test moves."""
 
-    def __init__(self, slug: str = "acme") -> None:
-        self.organization: Organization = make_organization(slug, sandbox=True, clock_at=AT)
+    def __init__(self) -> None:
+        self.organization: Organization = make_organization(sandbox=True, clock_at=AT)
         self.key = make_key(self.organization, "prompts", "experiments", "ingest", "read")
         self.post("prompts", {"name": "support", "prompt": "Be kind.", "labels": ["production"]})
         self.post("prompts/support/versions", {"prompt": "Be kind and brief."})
