@@ -255,7 +255,8 @@ class _Session:
         elif main.provenance:
             how = f"hidden as {' in '.join(main.provenance)}"
         else:
-            how = f"{len(turn.evidence.groups)} rule(s) match"
+            matched = len(turn.evidence.groups)
+            how = "1 rule matches" if matched == 1 else f"{matched} rules match"
         return f"{what.capitalize()}: {how}. {verdict.explanation}"
 
     def _faults(self, index: int, message: Message) -> list[Incident]:

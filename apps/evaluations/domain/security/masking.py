@@ -25,7 +25,9 @@ def mask(text: str, secrets: tuple[str, ...] = ()) -> str:
     for secret in secrets:
         if secret.lower() in text.lower():
             text = re.sub(re.escape(secret), _COVER, text, flags=re.IGNORECASE)
-    return str(_PERSONAL.sub(_COVER, _SECRET_VALUE.sub(r"\1" + _COVER, text)))
+    # The library garbles a replacement beyond ASCII that is text; what a function returns it takes as it is.
+    hidden = _SECRET_VALUE.sub(lambda found: found[1] + _COVER, text)
+    return str(_PERSONAL.sub(lambda _: _COVER, hidden))
 
 
 def excerpt(text: str, span: tuple[int, int], secrets: tuple[str, ...] = ()) -> str:
