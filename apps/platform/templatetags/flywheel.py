@@ -42,6 +42,7 @@ register.simple_tag(marking.state, name="state")
 register.simple_tag(marking.grade, name="grade")
 register.simple_tag(marking.moment, name="moment")
 register.filter("link_identifiers", naming.link_identifiers)
+register.filter("in_sight", highlighting.in_sight)
 register.simple_tag(highlighting.highlight, name="message_text")
 register.simple_tag(highlighting.excerpt, name="excerpt")
 

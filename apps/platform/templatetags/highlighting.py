@@ -23,12 +23,13 @@ _CLASSES = {
 }
 # The gravest mark wins where findings overlap.
 _RANK = {"match": 0, "quality": 1, "attack": 2, "leak": 3}
-# Marks that redaction leaves, then characters without a shape: controls, zero-width, direction overrides, tags.
-_SPECIAL = re.compile(
-    r"\[(?:EMAIL|PHONE|CARD|IBAN|IP|TOKEN|PASSWORD|PRIVATE_KEY|NATIONAL_ID|REDACTED)\]"
-    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+# Characters without a shape: controls, zero-width, direction overrides, tags.
+_SHAPELESS = (
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
     r"\ufff9-\ufffb\U000e0000-\U000e007f]+"
 )
+# The marks that redaction leaves, too.
+_SPECIAL = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|IP|TOKEN|PASSWORD|PRIVATE_KEY|NATIONAL_ID|REDACTED)\]|" + _SHAPELESS)
 _NAMED = 3
 _MOST_SPANS = 200  # cutting overlaps is quadratic in spans; nobody reads more marks than this in one message
 
@@ -69,6 +70,12 @@ def excerpt(content: str, spans: Iterable[Mapping[str, Any]] = (), width: int = 
     ]
     before, after = "…" if start else "", "…" if start + width < len(content) else ""
     return mark_safe(before + highlight(piece, moved) + after)  # noqa: S308  # escaped by highlight
+
+
+def in_sight(text: object) -> SafeString:
+    """Return a text of the organization's own, such as a line of a diff, as HTML: escaped, what cannot be seen shown as
+    what it is, so that nobody approves a line that reads otherwise than it is served."""
+    return mark_safe(re.sub(_SHAPELESS, lambda found: _unseen(found.group()), escape(text)))  # noqa: S308  # escaped
 
 
 def _plain(text: str) -> str:

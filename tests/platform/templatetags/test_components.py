@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.platform.templatetags import blocks, drawing, figures, marking, naming
-from apps.platform.templatetags.highlighting import excerpt, highlight
+from apps.platform.templatetags.highlighting import excerpt, highlight, in_sight
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,15 @@ def test_what_cannot_be_seen_is_shown() -> None:
     assert "U+202E" in highlight("a\u202eb")
     assert "U+200B ×3" in highlight("a\u200b\u200b\u200bb")
     assert '<span class="fw-mask"' in highlight("write to [EMAIL]")
+
+
+def test_a_line_of_a_diff_reads_as_it_is_served() -> None:
+    line = in_sight("Refund \u202eyletaidemmi <b>[EMAIL]</b>\u200b")
+
+    assert "U+202E" in line
+    assert "U+200B" in line
+    assert not {"\u202e", "\u200b"} & set(line)
+    assert "&lt;b&gt;[EMAIL]&lt;/b&gt;" in line
 
 
 @given(st.text(), st.lists(st.tuples(st.integers(-5, 60), st.integers(-5, 60)), max_size=5))
