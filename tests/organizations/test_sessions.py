@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
@@ -107,3 +109,14 @@ def test_a_server_that_names_no_client_shuts_nobody_out(ada: User) -> None:
 )
 def test_a_user_agent_is_told_in_words(agent: str, words: str) -> None:
     assert browser(agent) == words
+
+
+def test_too_many_attempts_get_a_page_of_ours(settings: Any) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"login": "1/m/ip"}
+    client = Client(REMOTE_ADDR="198.51.100.77")
+    asked = {"login": "ada@acme.test", "password": "not hers"}
+
+    answers = [client.post(reverse("account_login"), asked) for _ in range(2)]
+
+    assert [each.status_code for each in answers] == [200, 429]
+    assert "To the wheel" in answers[1].text
