@@ -24,8 +24,8 @@ def sources(request: HttpRequest, access: Access) -> HttpResponse:
     files = selectors.files_of(found, limit=_MOST_FILES)
     empty: dict[str, Any] = {
         "title": "No files are watched",
-        "text": "An application's wheel may name files below this organization's folder, such as "
-        "`capture: {source: production-logs/*.jsonl}`; they are read as they grow.",
+        "text": "An application's wheel may name files below this organization's folder, such as:",
+        "code": "capture: {source: production-logs/*.jsonl}",
     }
     if access.may(ADMINISTRATORS):
         empty["action"] = {"label": "Choose an application", "url": page_url("applications", access)}

@@ -24,6 +24,7 @@ from apps.evaluations.web.techniques import technique_map, technique_sheet
 from apps.evaluations.web.words import money, say, worst_incident
 from apps.library.domain.standing import cuts_of
 from apps.organizations.web.access import Access, page_url, portal_page, rows_url
+from apps.platform.wording import counted
 from apps.reports.selectors.changes import Changes, read_changes
 from apps.reports.web import guarded
 from apps.reports.web.marks import marks_of
@@ -339,7 +340,7 @@ def _across_sessions(filters: Filters, access: Access) -> dict[str, Any]:
     rows = [
         {
             "what": "Repeated probing",
-            "text": f"{each.attempts} attacks by one user with {each.techniques} techniques"
+            "text": f"{each.attempts} attacks by one user with {counted(each.techniques, 'technique')}"
             + (", one succeeded or more" if each.succeeded else ""),
             "sessions": each.sessions,
         }
