@@ -248,6 +248,20 @@ def test_each_version_of_a_guardrail_has_the_block_rate_of_its_time(organization
     assert [(row["label"], row["n"]) for row in everywhere] == [("shield, none", 5), ("shield 1", 31)]
 
 
+def test_the_rows_behind_a_guardrails_rate_are_those_of_the_period(organization: Organization) -> None:
+    capture(organization, [*talk("earlier", ago(12)), *talk("lately", ago(2))])
+    with tenant(organization.id):
+        guard(organization, "support", ago(20))
+    client = reader(organization)
+
+    listed = {}
+    for days in (7, 30):
+        (row,) = client.get(f"/security/?application=support&days={days}").context_data["guarded"]
+        listed[row["n"]] = {each["session_id"] for each in client.get(row["url"]).context_data["rows"]}
+
+    assert listed == {1: {"lately"}, 2: {"earlier", "lately"}}
+
+
 def test_without_a_guardrail_the_panel_says_so_and_leads_to_them(organization: Organization) -> None:
     capture(organization, talk("a", ago(2)))
 

@@ -79,7 +79,7 @@ def security(request: HttpRequest, access: Access) -> HttpResponseBase:
             "types": _types(period, access, attacks.kinds),
             "techniques": None if access.application else technique_map(attacks.kinds, period, access),
             "versions": _versions(groups["prompt_version"], access, period),
-            "guarded": guarded.by_guardrail(changes.standings, attacks.moments, access),
+            "guarded": guarded.by_guardrail(changes.standings, attacks.moments, access, since=period.since),
             "any_guardrail": bool(changes.standings),
             "guardrails_url": page_url("guardrails", access),
             **_leaks_and_worst(filters, access),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from apps.evaluations.domain.intervals import wilson
@@ -19,10 +20,12 @@ DEFINITION = (
 )
 
 
-def by_guardrail(standings: Sequence[Standing], moments: Mapping[Moment, int], access: Access) -> list[dict[str, Any]]:
+def by_guardrail(
+    standings: Sequence[Standing], moments: Mapping[Moment, int], access: Access, *, since: datetime | None
+) -> list[dict[str, Any]]:
     """Return a row for each version of each guardrail that attacks met, and for the time without one: versions in
     order, of at most twelve guardrails by name. Empty where no guardrail was in force, or nothing attacked. ``moments``
-    were read with the standings' cuts."""
+    are those from ``since`` on, read with the standings' cuts."""
     counted = count_by_version(standings, moments)
     rows = []
     for name, versions in list(counted.items())[:_NAMED]:
@@ -39,13 +42,13 @@ def by_guardrail(standings: Sequence[Standing], moments: Mapping[Moment, int], a
                     "rate": blocked / decided if decided else None,
                     "interval": wilson(blocked, decided),
                     "thin": decided < FEWEST,
-                    "url": _rows(name, version, standings, access),
+                    "url": _rows(name, version, standings, access, since),
                 }
             )
     return rows
 
 
-def _rows(name: str, version: int | None, standings: Sequence[Standing], access: Access) -> str:
+def _rows(name: str, version: int | None, standings: Sequence[Standing], access: Access, since: datetime | None) -> str:
     """Return the address of the attacked conversations behind a row; empty where no filter says exactly those."""
     mine = [each for each in standings if each.name == name]
     stretches = [each for each in mine if each.version == version]
@@ -58,4 +61,5 @@ def _rows(name: str, version: int | None, standings: Sequence[Standing], access:
         return ""
     until = {"until": stretch.until.isoformat()} if stretch.until else {}
     own = {"application": of} if of else {}
-    return rows_url("conversations", access, attacked="true", since=stretch.at.isoformat(), **until, **own)
+    began = stretch.at if since is None else max(stretch.at, since)
+    return rows_url("conversations", access, attacked="true", since=began.isoformat(), **until, **own)
